@@ -1,23 +1,14 @@
 //! Quotas up to the mails in the emulator's outbox.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+mod many_series;
+
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use axum::{Router, routing::get};
-use futures::{StreamExt, TryStreamExt, stream};
 use live_stack::{Stack, stack};
-use model::{name::Name, quota::QuotaSpec};
 use reqwest::Method;
-use runtime::{clock::Clock, telemetry::Metrics};
+use runtime::clock::Clock;
 use serde_json::{Value, json};
-use store::{QuotaStore, Table};
-use tokio::net::TcpListener;
 
 /// A separate account, because it gets blocked. Returns its id and a key.
 async fn account(stack: &Stack) -> (String, String) {
@@ -146,106 +137,5 @@ async fn until<F: Future<Output = live_stack::ApiResponse>>(
         }
         assert!(begun.elapsed() < Duration::from_secs(20), "{answer:?}");
         tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
-/// Serves a page of a thousand series in fifty services. Each series grows by a hundred bytes per
-/// scrape.
-async fn serve_thousand_series() -> String {
-    static SCRAPES: AtomicU64 = AtomicU64::new(0);
-    let page = async || {
-        let looks = SCRAPES.fetch_add(1, Ordering::Relaxed);
-        let line = |n: u64| {
-            let (service, route) = (n % 50, n / 50);
-            format!(
-                "kong_bandwidth{{type=\"egress\",service=\"s{service}\",route=\"r{route}\"}} {}\n",
-                looks * 100
-            )
-        };
-        (0..1000).map(line).collect::<String>()
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
-    tokio::spawn(
-        async move { axum::serve(listener, Router::new().route("/metrics", get(page))).await },
-    );
-    url
-}
-
-/// A thousand series and two hundred quotas, all of which change, are processed in one tick, in
-/// addition to the stack's own.
-#[tokio::test]
-async fn tick_with_many_series_and_quotas_takes_seconds() {
-    let stack = stack();
-    let (account, _) = account(stack).await;
-    let source = format!("/v1/sources/e2e-quotas-{:x}", rand::random::<u64>());
-    let spec = json!({
-        "type": "prometheus",
-        "url": serve_thousand_series().await,
-        "preset": "kong2",
-        "account": account,
-    });
-    let store = QuotaStore::new(Table::new(stack.aws().dynamodb, &stack.table));
-    let names: Vec<Name> =
-        (0..200).map(|n| format!("many-{account}-{n}").parse().unwrap()).collect();
-    let put = |(n, name)| {
-        let period = ["hour", "day", "month", "month"][n / 50];
-        let spec = json!({
-            "limit_bytes": 1_000_000_000,
-            "type": "egress",
-            "service": format!("s{}", n % 50),
-            "account": account,
-            "period": period,
-            "recipients": ["ops@example.com"],
-        });
-        let (store, spec) = (&store, serde_json::from_value::<QuotaSpec>(spec).unwrap());
-        async move {
-            let put = store.put(name, &spec, "1", Clock::system().now()).await;
-            put.map(|(quota, _)| quota)
-        }
-    };
-    let quotas = stream::iter(names.iter().enumerate()).map(put).buffer_unordered(8);
-    let quotas: Vec<_> = quotas.try_collect().await.unwrap();
-    assert_eq!(stack.operate(Method::PUT, &source, Some(spec)).await.status, 201);
-
-    // Counts what this tick collected: the stack's own tick may be faster in some minutes.
-    let collected = Arc::new(AtomicU64::new(0));
-    let told = collected.clone();
-    let metrics = Metrics::new(move |line| {
-        let line: Value = serde_json::from_str(&line).unwrap();
-        told.fetch_max(
-            line["SeriesCollected"].as_f64().unwrap_or_default() as u64,
-            Ordering::Relaxed,
-        );
-    });
-    let checker = stack.checker(metrics);
-    let mut took = Vec::new();
-    while took.len() < 3 {
-        collected.store(0, Ordering::Relaxed);
-        let begun = Instant::now();
-        checker.check("e2e", Clock::system().now()).await.unwrap();
-        if collected.load(Ordering::Relaxed) >= 1000 {
-            took.push(begun.elapsed());
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-    println!("1,000 series collected and 200 quotas evaluated, all changed: {took:?}");
-    let mut used = Vec::new();
-    for some in names.chunks(100) {
-        let known = store.states_of(some).await.unwrap();
-        used.extend(known.into_iter().map(|known| known.state.current.used));
-    }
-    assert_eq!(used.len(), 200);
-    // Twenty series per service, each growing by a hundred bytes per scrape. A new hour may have
-    // begun in between.
-    assert!(
-        used.iter().all(|used| used % 2000 == 0)
-            && used.iter().filter(|used| **used >= 4000).count() >= 150,
-        "{used:?}"
-    );
-    assert!(took.iter().all(|took| *took < Duration::from_secs(10)), "{took:?}");
-    assert_eq!(stack.operate(Method::DELETE, &source, None).await.status, 204);
-    for quota in quotas {
-        store.delete(&quota).await.unwrap();
     }
 }

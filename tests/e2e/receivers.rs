@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::crash::without_kills;
 
 /// A message and how it is signed.
+#[derive(Clone, Copy)]
 struct SignedMessage<'a> {
     secret: &'a str,
     body: &'a str,
@@ -93,56 +94,47 @@ async fn test_receiver(command: &[&str]) {
     let job = stack.send(Method::POST, "/v1/jobs", &[], Some(body)).await.id();
     assert_eq!(receiver.next_accepted().await, format!("{job} completed"));
 
-    let (body, other) =
-        (r#"{"id":"one","status":"failed"}"#, "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldCE=");
-    let id = Uuid::new_v4().to_string();
-    let genuine = || SignedMessage { secret, body, age: 0 };
-    assert_eq!(
-        receiver.send_signed(&id, genuine(), r#"{"id":"two","status":"failed"}"#).await,
-        401,
-        "altered"
-    );
-    assert_eq!(
-        receiver.send_signed(&id, SignedMessage { age: 600, ..genuine() }, body).await,
-        401,
-        "old"
-    );
-    assert_eq!(
-        receiver.send_signed(&id, SignedMessage { age: -600, ..genuine() }, body).await,
-        401,
-        "of the future"
-    );
-    assert_eq!(
-        receiver.send_signed(&id, SignedMessage { secret: other, ..genuine() }, body).await,
-        401,
-        "by another"
-    );
-    let (timestamp, good) = signed(&id, &genuine());
-    assert_eq!(receiver.send("job_other", timestamp, &good, body).await, 401, "another's id");
-    assert_eq!(receiver.send(&id, timestamp, "", body).await, 401, "unsigned");
-    assert_eq!(
-        receiver.send(&id, timestamp, &good.replace("v1,", "v2,"), body).await,
-        401,
-        "another way to sign"
-    );
+    let (id, body) = (Uuid::new_v4().to_string(), r#"{"id":"one","status":"failed"}"#);
+    let genuine = SignedMessage { secret, body, age: 0 };
+    rejects_forged_messages(&receiver, &id, genuine).await;
     // During a rotation there are two secrets, and thus two signatures. A repeated message is
     // handled once.
+    let (timestamp, good) = signed(&id, &genuine);
     for _ in 0..2 {
         assert_eq!(receiver.send(&id, timestamp, &format!("v1,AAAA {good}"), body).await, 200);
     }
     // A message that the receiver can't handle fails and must be sent again.
     let (nonsense, unsound) = (Uuid::new_v4().to_string(), "no JSON");
     for _ in 0..2 {
-        let forged = SignedMessage { body: unsound, ..genuine() };
+        let forged = SignedMessage { body: unsound, ..genuine };
         assert_eq!(receiver.send_signed(&nonsense, forged, unsound).await, 500);
     }
     let last = r#"{"id":"three","status":"cancelled"}"#;
-    let fresh = SignedMessage { body: last, ..genuine() };
+    let fresh = SignedMessage { body: last, ..genuine };
     assert_eq!(receiver.send_signed(&Uuid::new_v4().to_string(), fresh, last).await, 200);
     assert_eq!(
         [receiver.next_accepted().await, receiver.next_accepted().await],
         ["one failed", "three cancelled"]
     );
+}
+
+async fn rejects_forged_messages(receiver: &Receiver, id: &str, genuine: SignedMessage<'_>) {
+    let body = genuine.body;
+    let (altered, other) =
+        (r#"{"id":"two","status":"failed"}"#, "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldCE=");
+    for (forged, sent, why) in [
+        (genuine, altered, "altered"),
+        (SignedMessage { age: 600, ..genuine }, body, "old"),
+        (SignedMessage { age: -600, ..genuine }, body, "of the future"),
+        (SignedMessage { secret: other, ..genuine }, body, "by another"),
+    ] {
+        assert_eq!(receiver.send_signed(id, forged, sent).await, 401, "{why}");
+    }
+    let (timestamp, good) = signed(id, &genuine);
+    assert_eq!(receiver.send("job_other", timestamp, &good, body).await, 401, "another's id");
+    assert_eq!(receiver.send(id, timestamp, "", body).await, 401, "unsigned");
+    let other_scheme = good.replace("v1,", "v2,");
+    assert_eq!(receiver.send(id, timestamp, &other_scheme, body).await, 401, "another scheme");
 }
 
 #[tokio::test]

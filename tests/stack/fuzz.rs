@@ -4,7 +4,10 @@
 //! `make fuzz CASES=100000` runs more than the default few hundred cases.
 
 mod items;
+mod json;
 mod request;
+mod url;
+mod valid_requests;
 
 use std::{collections::BTreeSet, fs, sync::LazyLock};
 
@@ -191,7 +194,7 @@ fn seed_requests_are_valid() {
     let tried = StackUnderTest::new();
     let keys = [tried.stack.operator_key()];
     let service = tried.stack.service();
-    for asked in request::seeds(&tried.stack.tenant_account().to_string()) {
+    for asked in valid_requests::seeds(&tried.stack.tenant_account().to_string()) {
         let (status, answer) = tried.checked_response(&service, asked.with(&keys)).unwrap();
         assert!(status < 400, "{asked:?}: {status} {answer}");
     }

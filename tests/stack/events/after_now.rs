@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
+use model::id::AccountId;
 use serde_json::{Value, json};
 use sim::{Client, Fault, Plan, Stack};
+use tokio::time::Instant;
 
 use super::{Subscriber, publish};
 
@@ -12,6 +15,64 @@ async fn subscribe_from_now(client: &Client) -> Subscriber {
     let mut subscriber = Subscriber { cursor: Some("now".to_owned()), received: Vec::new() };
     assert_eq!(subscriber.read(client, "").await, 0);
     subscriber
+}
+
+/// An accepted event, and the milliseconds until its acceptance.
+type Accepted = (String, u64);
+
+/// Publishes a writer's events. Returns them with the times since `began`.
+async fn write(client: Client, account: AccountId, writer: u64, began: Instant) -> Vec<Accepted> {
+    let mut accepted = Vec::new();
+    for n in 0..80 {
+        let answer = publish(&client, account, json!({"writer": writer, "n": n})).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let at = answer.at.duration_since(began).as_millis() as u64;
+        accepted.push((answer.id().to_owned(), at));
+        tokio::time::sleep(Duration::from_millis(10 + writer * 31)).await;
+    }
+    accepted
+}
+
+/// A subscriber, and when it asked for its position and got it.
+struct Started {
+    subscriber: Subscriber,
+    asked: u64,
+    answered: u64,
+}
+
+/// Starts the `n`-th subscriber after a pause, and reads some pages.
+async fn start_subscriber(client: Client, n: u64, began: Instant) -> Started {
+    let now = || began.elapsed().as_millis() as u64;
+    tokio::time::sleep(Duration::from_millis(n * 1003)).await;
+    let asked = now();
+    let mut subscriber = subscribe_from_now(&client).await;
+    let answered = now();
+    for _ in 0..2 * n {
+        subscriber.read(&client, "limit=7").await;
+        tokio::time::sleep(Duration::from_millis(n * 11)).await;
+    }
+    Started { subscriber, asked, answered }
+}
+
+impl Started {
+    /// It received each event that was accepted after its start, and none accepted before.
+    fn check(&self, accepted: &[Accepted]) {
+        let Self { subscriber, asked, answered } = self;
+        let told = |id: &str| subscriber.received.iter().filter(|event| event["id"] == *id).count();
+        for (id, at) in accepted {
+            let expected = if at > answered {
+                1..=1
+            } else if at < asked {
+                0..=0
+            } else {
+                0..=1
+            };
+            assert!(
+                expected.contains(&told(id)),
+                "{id}: accepted at {at}, asked at {asked}, answered at {answered}"
+            );
+        }
+    }
 }
 
 /// Writers with clock skew, writes that take up to 900 ms, and subscribers that start at any moment
@@ -25,58 +86,23 @@ async fn starts_exactly_between_events() {
         let slow = operation == "PutItem" && nth.is_multiple_of(3);
         if slow { Fault::Delay(Duration::from_millis(nth * 37 % 900)) } else { Fault::None }
     }));
-    let began = tokio::time::Instant::now();
-    let now = || began.elapsed().as_millis() as u64;
+    let began = Instant::now();
     let writers = (0..5u64).map(|writer| {
         let client = stack.tenant_with_clock_skew([-1000, -500, 0, 600, 1000][writer as usize]);
-        async move {
-            let mut accepted = Vec::new();
-            for n in 0..80 {
-                let answer = publish(&client, account, json!({"writer": writer, "n": n})).await;
-                assert_eq!(answer.status, 202, "{answer:?}");
-                let at = answer.at.duration_since(began).as_millis() as u64;
-                accepted.push((answer.id().to_owned(), at));
-                tokio::time::sleep(Duration::from_millis(10 + writer * 31)).await;
-            }
-            accepted
-        }
+        write(client, account, writer, began)
     });
     let subscribers = (0..15u64).map(|n| {
         let client = stack.tenant_with_clock_skew([-1000, 0, 1000][(n % 3) as usize]);
-        async move {
-            tokio::time::sleep(Duration::from_millis(n * 1003)).await;
-            let asked = now();
-            let mut subscriber = subscribe_from_now(&client).await;
-            let answered = now();
-            for _ in 0..2 * n {
-                subscriber.read(&client, "limit=7").await;
-                tokio::time::sleep(Duration::from_millis(n * 11)).await;
-            }
-            (subscriber, asked, answered)
-        }
+        start_subscriber(client, n, began)
     });
-    let (accepted, subscribers) =
-        tokio::join!(futures::future::join_all(writers), futures::future::join_all(subscribers));
+    let (accepted, subscribers) = tokio::join!(join_all(writers), join_all(subscribers));
     assert!(stack.aws.heal() > 50);
     let accepted: Vec<_> = accepted.into_iter().flatten().collect();
     let mut sizes = Vec::new();
-    for (mut subscriber, asked, answered) in subscribers {
-        subscriber.read_all(&stack.tenant()).await;
-        let told = |id: &str| subscriber.received.iter().filter(|event| event["id"] == *id).count();
-        for (id, at) in &accepted {
-            let expected = if *at > answered {
-                1..=1
-            } else if *at < asked {
-                0..=0
-            } else {
-                0..=1
-            };
-            assert!(
-                expected.contains(&told(id)),
-                "{id}: accepted at {at}, asked at {asked}, answered at {answered}"
-            );
-        }
-        sizes.push(subscriber.received.len());
+    for mut started in subscribers {
+        started.subscriber.read_all(&stack.tenant()).await;
+        started.check(&accepted);
+        sizes.push(started.subscriber.received.len());
     }
     assert!(sizes[0] > 300 && sizes[14] < sizes[0] - 150, "{sizes:?}");
 }

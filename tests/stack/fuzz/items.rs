@@ -9,7 +9,7 @@ use http::Request;
 use proptest::{collection::vec, prelude::*, sample::select};
 use sim::{Stack, TABLE};
 
-use super::{StackUnderTest, bearer, request, runner};
+use super::{StackUnderTest, bearer, runner, valid_requests};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -96,7 +96,7 @@ fn damaged_item_is_reported_and_causes_no_panic() {
     let tried = StackUnderTest::new();
     let operator = tried.stack.operator_key();
     let service = tried.stack.service();
-    for asked in request::seeds(&tried.stack.tenant_account().to_string()) {
+    for asked in valid_requests::seeds(&tried.stack.tenant_account().to_string()) {
         tried.checked_response(&service, asked.with(std::slice::from_ref(&operator))).unwrap();
     }
     let items = tried.runtime.block_on(async {

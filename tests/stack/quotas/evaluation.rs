@@ -260,68 +260,44 @@ async fn gauges_report_utilization() {
     "#);
 }
 
+async fn put_source_state(stack: &Stack, source: &str) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let put = stack.aws.dynamodb().put_item().table_name(TABLE);
+    put.item("pk", text("SOURCE_STATES")).item("sk", text(source)).send().await.unwrap();
+}
+
+async fn delete_item(stack: &Stack, pk: &str, sk: &str) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let delete = stack.aws.dynamodb().delete_item().table_name(TABLE);
+    delete.key("pk", text(pk)).key("sk", text(sk)).send().await.unwrap();
+}
+
 /// Deleting a source removes its counters, and the source may be recreated. Neither changes the
 /// recorded usage of the quota.
 #[tokio::test(start_paused = true)]
 async fn deleting_and_recreating_a_source_keeps_usage() {
     let stack = Stack::new().await;
     let series = format!("{}#egress#shop#list", stack.tenant_account());
-    let (gone, live) = (
-        async |there: bool| {
-            let (dynamodb, text) =
-                (stack.aws.dynamodb(), |text: &str| AttributeValue::S(text.to_owned()));
-            let (pk, sk) = (text("SOURCE_STATES"), text("old"));
-            if there {
-                dynamodb
-                    .put_item()
-                    .table_name(TABLE)
-                    .item("pk", pk)
-                    .item("sk", sk)
-                    .send()
-                    .await
-                    .unwrap();
-            } else {
-                dynamodb
-                    .delete_item()
-                    .table_name(TABLE)
-                    .key("pk", pk)
-                    .key("sk", sk)
-                    .send()
-                    .await
-                    .unwrap();
-            }
-        },
-        async |total| {
-            put_open_hour(&stack, &series, total, total).await;
-            next_check(&stack).await;
-            get_daily(&stack).await["used"].as_u64().unwrap()
-        },
-    );
-    gone(true).await;
+    let used_after = async |total| {
+        put_open_hour(&stack, &series, total, total).await;
+        next_check(&stack).await;
+        get_daily(&stack).await["used"].as_u64().unwrap()
+    };
+    put_source_state(&stack, "old").await;
     put_open_hour_at(&stack, "old", &series, 1_000_000, 300).await;
     let other = format!("{}#egress#blog#", stack.tenant_account());
     put_open_hour(&stack, &other, 500_000, 0).await;
     define(&stack, json!({"limit_bytes": 10_000})).await;
-    assert_eq!(live(100).await, 400);
-    gone(false).await;
-    assert_eq!(live(150).await, 450);
-    assert_eq!(live(200).await, 500);
+    assert_eq!(used_after(100).await, 400);
+    delete_item(&stack, "SOURCE_STATES", "old").await;
+    assert_eq!(used_after(150).await, 450);
+    assert_eq!(used_after(200).await, 500);
     put_open_hour_at(&stack, "old", &series, 1_000_007, 307).await;
-    gone(true).await;
-    assert_eq!(live(200).await, 507);
+    put_source_state(&stack, "old").await;
+    assert_eq!(used_after(200).await, 507);
     // The same for a single deleted series.
-    let key = [("pk", &*open_hour_partition("-push", &other)), ("sk", &*other)]
-        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
-    stack
-        .aws
-        .dynamodb()
-        .delete_item()
-        .table_name(TABLE)
-        .set_key(Some(key.into()))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(live(200).await, 507);
-    assert_eq!(live(260).await, 567);
+    delete_item(&stack, &open_hour_partition("-push", &other), &other).await;
+    assert_eq!(used_after(200).await, 507);
+    assert_eq!(used_after(260).await, 567);
     assert!(mailed_thresholds(&stack).is_empty());
 }
