@@ -1,18 +1,13 @@
 //! Reconciliation of ordered kinds. A permit is a message that lets a worker run the next job of
 //! the ready queue. If permits are lost, the check sends new ones and the jobs still run.
 
+mod cost;
+mod outages;
+
 use std::time::Duration;
 
-use model::{
-    id::{self, AccountId},
-    job::{Job, Payload},
-    kind::Discipline,
-};
 use serde_json::{Value, json};
-use sim::{
-    Client, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Stack, TABLE, run_until_killed,
-};
-use store::{JobStore, Table};
+use sim::{Client, EventSource, JOBS, KillSwitch, Killed, Stack, run_until_killed};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const OVERDUE: Duration = Duration::from_secs(15 * 60 + 1);
@@ -141,26 +136,6 @@ async fn recovers_a_running_job_without_worker_and_message() {
     assert_completed(&client, &[id]).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn check_without_overdue_jobs_costs_half_a_read_unit() {
-    let stack = stack_with_ordered_kind().await;
-    // Writes the counters of the set-up and completes the first scan.
-    stack.check().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    stack.aws.reset_ledger();
-    stack.check().await.unwrap();
-    insta::assert_snapshot!("idle_check", stack.aws.reset_ledger());
-    submit(&stack.tenant(), 5).await;
-    stack.aws.reset_ledger();
-    stack.check().await.unwrap();
-    let ledger = stack.aws.reset_ledger();
-    assert_eq!(
-        (ledger.count("Scan"), ledger.line("Scan").read_units, queued_messages(&stack)),
-        (1, 0.5, 5)
-    );
-    assert!(metric_values(&stack, "Overdue").is_empty());
-}
-
 /// When a kind becomes `standard`, each remaining permit runs one given job, and the index is
 /// emptied.
 #[tokio::test(start_paused = true)]
@@ -175,110 +150,4 @@ async fn kind_changed_to_standard_empties_its_ready_queue() {
     assert!(stack.run_worker(HOUR).await.emptied);
     assert_completed(&client, &ids).await;
     assert!(stack.aws.items().iter().all(|item| item["agenda"] == Value::Null));
-}
-
-#[tokio::test(start_paused = true)]
-async fn check_killed_at_any_call_loses_no_job() {
-    for nth in 1..=4 {
-        for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
-            let stack = stack_with_ordered_kind().await;
-            let client = stack.tenant();
-            let ids = submit(&client, 25).await;
-            lose_messages(&stack).await;
-            tokio::time::sleep(OVERDUE).await;
-            let checker = stack.checker();
-            let died = run_until_killed(checker.check("dies", stack.now()), &switch).await;
-            assert!(died.is_none(), "call {nth} was never made");
-            // The retry of the killed run, and the next minute's run.
-            stack.check().await.unwrap();
-            stack.check().await.unwrap();
-            assert!(stack.run_worker(HOUR).await.emptied);
-            for id in &ids {
-                let job = client.job(id).await.body;
-                assert_eq!(
-                    (&job["status"], &job["attempts"]),
-                    (&json!("completed"), &json!(1)),
-                    "{job}"
-                );
-            }
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn outage_fails_the_check_and_the_next_one_catches_up() {
-    for operation in ["Scan", "GetQueueAttributes", "SendMessageBatch"] {
-        let stack = stack_with_ordered_kind().await;
-        let client = stack.tenant();
-        let ids = submit(&client, 25).await;
-        lose_messages(&stack).await;
-        tokio::time::sleep(OVERDUE).await;
-        stack.aws.inject(Plan::always(operation, Fault::Before));
-        assert!(stack.check().await.is_err(), "{operation}");
-        assert_eq!(queued_messages(&stack), 0, "{operation}");
-        stack.aws.heal();
-        stack.check().await.unwrap();
-        assert_eq!(queued_messages(&stack), 25, "{operation}");
-        assert!(stack.run_worker(HOUR).await.emptied);
-        assert_completed(&client, &ids).await;
-    }
-}
-
-/// An index larger than a page is read in parts. Every account is reached within 15 minutes.
-#[tokio::test(start_paused = true)]
-async fn large_index_is_read_within_15_minutes() {
-    let stack = stack_with_ordered_kind().await;
-    let jobs = JobStore::new(Table::new(stack.aws.dynamodb(), TABLE));
-    let list = async |account: AccountId| {
-        let now = stack.now();
-        let id = id::generate(now, rand::random());
-        let job = Job::queued(id, account, "ordered".parse().unwrap(), 3, now);
-        let payload = Payload(serde_json::value::to_raw_value(&1).unwrap());
-        jobs.put(&job, &payload, Discipline::Lifo.rank(id, 0).as_ref()).await.unwrap();
-    };
-    for _ in 0..1200 {
-        list(stack.tenant_account()).await;
-    }
-    let others: Vec<AccountId> =
-        (0..9).map(|_| id::generate(stack.now(), rand::random())).collect();
-    for account in &others {
-        list(*account).await;
-    }
-    // More messages than jobs, none of which belong to these jobs.
-    let (sqs, queue) = (stack.aws.sqs(), stack.aws.queue_url(JOBS));
-    for _ in 0..1300 {
-        sqs.send_message().queue_url(&queue).message_body("another's").send().await.unwrap();
-    }
-    tokio::time::sleep(OVERDUE).await;
-    for _ in 0..15 {
-        stack.aws.reset_ledger();
-        stack.check().await.unwrap();
-        let ledger = stack.aws.reset_ledger();
-        let scan = ledger.line("Scan");
-        assert!(scan.calls <= 5 && scan.read_units < 120.0, "{ledger}");
-        tokio::time::sleep(MINUTE).await;
-    }
-    let sent: Vec<_> =
-        stack.aws.messages(JOBS).iter().map(|message| message.body.clone()).collect();
-    for account in others {
-        assert!(
-            sent.iter().any(|body| body.contains(&account.to_string())),
-            "no permit for {account}"
-        );
-    }
-}
-
-/// If the whole queue is lost, one run sends a permit for every job of the page.
-#[tokio::test(start_paused = true)]
-async fn lost_queue_is_refilled_one_page_per_run() {
-    let stack = stack_with_ordered_kind().await;
-    let ids = submit(&stack.tenant(), 1100).await;
-    lose_messages(&stack).await;
-    tokio::time::sleep(OVERDUE).await;
-    stack.check().await.unwrap();
-    assert_eq!(queued_messages(&stack), 1000);
-    assert!(stack.run_worker(HOUR).await.emptied);
-    stack.check().await.unwrap();
-    assert!(stack.run_worker(HOUR).await.emptied);
-    assert_completed(&stack.tenant(), &ids).await;
 }

@@ -1,17 +1,14 @@
 //! Jobs created by schedules.
 
+mod dead_letters;
+mod faults;
+
 use std::time::Duration;
 
 use http::Method;
-use model::{
-    account::{Account, ApiKey, Scope},
-    time::Time,
-};
+use model::account::{Account, ApiKey, Scope};
 use serde_json::{Value, json};
-use sim::{
-    DEAD_LETTERS, Delivery, EventSource, Fate, Fault, JOBS, KillSwitch, Killed, Plan, Stack, TABLE,
-    run_until_killed,
-};
+use sim::{JOBS, Stack, TABLE};
 use store::{KindStore, Table};
 
 use super::{NIGHTLY, SECOND, put, spec};
@@ -154,74 +151,6 @@ async fn message_without_a_time_counts_for_the_minute_it_was_sent() {
     assert_eq!(run_times(&jobs(&stack).await), ["2026-11-20T16:01:00.000Z"]);
 }
 
-/// The worker dies at each of its calls in turn, before and after the effect. Ordered kinds need
-/// exactly one permit per job.
-#[tokio::test(start_paused = true)]
-async fn killed_worker_still_creates_one_job() {
-    for (discipline, payload) in
-        [("standard", json!(1)), ("standard", json!("x".repeat(5000))), ("lifo", json!(1))]
-    {
-        let mut nth = 0;
-        while dies_at(nth + 1, discipline, &payload).await {
-            nth += 1;
-        }
-        assert!(nth > 4, "{discipline}: it makes more calls than {nth}");
-    }
-}
-
-/// Returns whether the worker makes enough calls to be killed at the nth.
-async fn dies_at(nth: u64, discipline: &str, payload: &Value) -> bool {
-    let mut died = false;
-    for (name, switch) in [("before", KillSwitch::before(nth)), ("after", KillSwitch::after(nth))] {
-        let stack = Stack::new().await;
-        let about = format!("{discipline}, {name} call {nth}");
-        let kind = json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline});
-        stack.define("deadly", kind).await;
-        put(
-            &stack,
-            json!({"expression": "rate(1 day)", "job": {"kind": "deadly", "payload": payload}}),
-        )
-        .await;
-        tokio::time::sleep(24 * HOUR).await;
-        stack.aws.fire_due_schedules();
-        let worker = stack.worker();
-        let delivery = EventSource::new(&stack.aws, JOBS, 10)
-            .deliver_once(async |event| {
-                let work = worker.handle(event, "dies", stack.deadline());
-                run_until_killed(work, &switch).await.ok_or(Killed)
-            })
-            .await;
-        assert!(stack.run_worker(HOUR).await.emptied, "{about}");
-        let made = jobs(&stack).await;
-        assert_eq!((made.len(), &made[0]["status"]), (1, &json!("completed")), "{about}");
-        died = matches!(delivery, Delivery::Failed { .. });
-    }
-    died
-}
-
-#[tokio::test(start_paused = true)]
-async fn outage_delays_a_job_without_losing_it() {
-    for operation in ["GetItem", "PutItem", "SendMessageBatch", "DeleteMessageBatch"] {
-        for fault in [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice] {
-            let stack = Stack::new().await;
-            put(&stack, json!({"expression": "rate(1 day)"})).await;
-            tokio::time::sleep(24 * HOUR).await;
-            let broken = Plan::new(
-                move |name, n| if name == operation && n <= 8 { fault } else { Fault::None },
-            );
-            stack.aws.inject(broken);
-            assert!(stack.run_worker(HOUR).await.emptied, "{operation} {fault:?}");
-            stack.aws.heal();
-            let made = jobs(&stack).await;
-            assert_eq!(
-                (made.len(), &made[0]["status"]),
-                (1, &json!("completed")),
-                "{operation} {fault:?}"
-            );
-        }
-    }
-}
-
 /// An occurrence of a schedule is never dropped silently: the job exists and has failed.
 #[tokio::test(start_paused = true)]
 async fn job_no_longer_accepted_by_its_kind_fails_visibly() {
@@ -256,65 +185,4 @@ async fn job_no_longer_accepted_by_its_kind_fails_visibly() {
             "{made}"
         );
     }
-}
-
-/// Processes all dead letters, then jobs.
-async fn work_on_dead_letters(stack: &Stack, patience: Duration) {
-    let worker = stack.worker();
-    let source = EventSource::new(&stack.aws, DEAD_LETTERS, 10);
-    let run = source.run_until_idle(patience, async |event| {
-        Ok::<_, String>(worker.handle(event, "dead", stack.deadline()).await)
-    });
-    assert!(!run.await.deliveries.is_empty(), "no dead letter");
-    stack.run_worker(MINUTE).await;
-}
-
-/// Scheduler retries for an hour instead of its default of a day. Then its dead letter creates the
-/// job.
-#[tokio::test(start_paused = true)]
-async fn dead_letter_of_scheduler_creates_the_job_late() {
-    let stack = Stack::new().await;
-    stack.aws.decide_occurrences(|_, _| Fate::DeadLettered);
-    put(&stack, json!({"expression": "cron(0 17 20 11 ? 2026)"})).await;
-    stack.run_worker(HOUR + MINUTE).await;
-    assert!(jobs(&stack).await.is_empty(), "it was not sent");
-    work_on_dead_letters(&stack, HOUR + MINUTE).await;
-    let made = jobs(&stack).await;
-    assert_eq!(run_times(&made), ["2026-11-20T17:00:00.000Z"]);
-    assert_eq!(made[0]["status"], "completed");
-    let took = made[0]["finished_at"].as_str().unwrap().parse::<Time>().unwrap();
-    let due = "2026-11-20T17:00:00Z".parse::<Time>().unwrap();
-    assert!((HOUR..HOUR + 3 * MINUTE).contains(&took.since(due)), "{}", made[0]);
-}
-
-/// A lost response makes Scheduler both send an occurrence and give it up. There is still only one
-/// job.
-#[tokio::test(start_paused = true)]
-async fn occurrence_sent_and_dead_lettered_creates_one_job() {
-    let stack = Stack::new().await;
-    stack.aws.decide_occurrences(|_, _| Fate::DeadLettered);
-    put(&stack, json!({"expression": "cron(0 17 20 11 ? 2026)"})).await;
-    tokio::time::sleep(HOUR).await;
-    stack.aws.fire_due_schedules();
-    let body = r#"{"v":1,"schedule":{"name":"nightly","at":"2026-11-20T17:00:00Z"}}"#;
-    let call = stack.aws.sqs().send_message().queue_url(stack.aws.queue_url(JOBS));
-    call.message_body(body).send().await.unwrap();
-    stack.run_worker(MINUTE).await;
-    assert_eq!(jobs(&stack).await.len(), 1);
-    work_on_dead_letters(&stack, 2 * HOUR).await;
-    assert_eq!(jobs(&stack).await.len(), 1);
-}
-
-/// An occurrence that Scheduler neither sends nor dead-letters is lost; the next ones are not
-/// affected.
-#[tokio::test(start_paused = true)]
-async fn lost_occurrence_does_not_affect_the_next() {
-    let stack = Stack::new().await;
-    stack.aws.decide_occurrences(|_, due_ms| match due_ms / 60_000 % 10 {
-        0 => Fate::Lost,
-        _ => Fate::OnTime,
-    });
-    put(&stack, json!({"expression": "cron(0/5 17 20 11 ? 2026)"})).await;
-    stack.run_worker(HOUR + 13 * MINUTE).await;
-    assert_eq!(run_times(&jobs(&stack).await), ["2026-11-20T17:05:00.000Z"]);
 }
