@@ -1,5 +1,8 @@
 //! Every function has minimal permissions.
 
+mod services;
+mod writes;
+
 use serde_json::{Value, json};
 
 use crate::template::{list, resources, template};
@@ -28,32 +31,6 @@ pub fn statements(template: &Value) -> Vec<(String, Value)> {
 /// Managed policies of a function's role: tracing if enabled.
 fn tracing_policies() -> Value {
     json!({"!If": ["HasTracing", [{"!Ref": "TracePolicy"}], {"!Ref": "AWS::NoValue"}]})
-}
-
-/// Without tracing the functions lack its permission; with tracing Lambda requires it.
-#[test]
-fn functions_may_trace_only_if_tracing_is_enabled() {
-    let template = template();
-    assert_eq!(template["Parameters"]["Tracing"]["Default"], "false");
-    assert_eq!(
-        template["Conditions"]["HasTracing"],
-        json!({"!Equals": [{"!Ref": "Tracing"}, "true"]})
-    );
-    let mode = &template["Globals"]["Function"]["Tracing"];
-    assert_eq!(mode, &json!({"!If": ["HasTracing", "Active", "PassThrough"]}));
-    assert_eq!(template["Resources"]["TracePolicy"]["Condition"], "HasTracing");
-    for (name, function) in resources(&template, "AWS::Serverless::Function") {
-        let role = function["Role"]["!GetAtt"].as_str().unwrap().trim_end_matches(".Arn");
-        let role = &template["Resources"][role]["Properties"];
-        assert_eq!(role["ManagedPolicyArns"], tracing_policies(), "{name}");
-        assert_eq!(function["Tracing"], Value::Null, "{name} overrides the global tracing mode");
-    }
-    let tracing = |(_, statement): &(String, Value)| {
-        list(&statement["Action"]).iter().any(|action| action.starts_with("xray:"))
-    };
-    let policies: Vec<_> =
-        statements(&template).into_iter().filter(tracing).map(|(policy, _)| policy).collect();
-    assert_eq!(policies, ["TracePolicy"]);
 }
 
 #[test]
@@ -125,156 +102,6 @@ fn has_no_resources(statement: &Value) -> bool {
         }
         other => other.starts_with("xray:"),
     })
-}
-
-#[test]
-fn scheduler_may_only_send_for_this_account() {
-    let template = template();
-    let role = &template["Resources"]["SchedulerRole"]["Properties"];
-    let trusted = &role["AssumeRolePolicyDocument"]["Statement"][0];
-    assert_eq!(
-        (
-            &trusted["Principal"]["Service"],
-            &trusted["Condition"]["StringEquals"]["aws:SourceAccount"]
-        ),
-        (&json!("scheduler.amazonaws.com"), &json!({"!Ref": "AWS::AccountId"}))
-    );
-    let statements = statements(&template);
-    let mut of_scheduler = statements.iter().filter(|(role, _)| role == "SchedulerRole");
-    let (Some((_, only)), None) = (of_scheduler.next(), of_scheduler.next()) else {
-        panic!("one statement")
-    };
-    assert_eq!(
-        (list(&only["Action"]), &only["Resource"]),
-        (
-            vec!["sqs:SendMessage"],
-            &json!([{"!GetAtt": "JobQueue.Arn"}, {"!GetAtt": "DeadLetterQueue.Arn"}])
-        )
-    );
-    // With the same role Scheduler sends to the dead-letter queue what it can't send to the first.
-    let told = &template["Resources"]["ManageFunction"]["Properties"]["Environment"]["Variables"];
-    assert_eq!(told["DEAD_LETTER_QUEUE_ARN"], json!({"!GetAtt": "DeadLetterQueue.Arn"}));
-    let passes: Vec<_> = statements
-        .iter()
-        .filter(|(_, statement)| list(&statement["Action"]).contains(&"iam:PassRole"))
-        .collect();
-    let [(role, pass)] = passes[..] else { panic!("{passes:?}") };
-    assert_eq!(
-        (
-            role.as_str(),
-            &pass["Resource"],
-            &pass["Condition"]["StringEquals"]["iam:PassedToService"]
-        ),
-        ("ManageRole", &json!({"!GetAtt": "SchedulerRole.Arn"}), &json!("scheduler.amazonaws.com"))
-    );
-}
-
-/// A function that only answers queries must not change data. Two exceptions are harmless. `poll`
-/// may add to the totals, because only it knows the number of its requests. It also takes and
-/// releases wait slots.
-#[test]
-fn poll_can_only_read_add_to_totals_and_take_wait_slots() {
-    let reads = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
-    let own = ["logs:CreateLogStream", "logs:PutLogEvents"];
-    let template = template();
-    let mut of_poll = statements(&template);
-    of_poll.retain(|(role, _)| role == "PollRole");
-    assert!(!of_poll.is_empty());
-    for (actions, keys) in [
-        (&["dynamodb:UpdateItem"][..], "COUNTERS#?"),
-        (&["dynamodb:PutItem", "dynamodb:DeleteItem"], "WAIT#*"),
-    ] {
-        let before = of_poll.len();
-        let only = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}});
-        of_poll.retain(|(_, statement)| {
-            let writes = list(&statement["Action"]) == actions && statement["Condition"] == only;
-            !(writes && statement["Resource"] == json!({"!GetAtt": "Table.Arn"}))
-        });
-        assert_eq!(before - of_poll.len(), 1, "{actions:?}");
-    }
-    for (_, statement) in of_poll {
-        assert!(
-            list(&statement["Action"])
-                .iter()
-                .all(|action| reads.contains(action) || own.contains(action)),
-            "{statement}"
-        );
-    }
-}
-
-/// Only the stack's sender may be the source of mails.
-#[test]
-fn only_quota_check_may_send_mails_as_the_sender() {
-    let template = template();
-    let statements = statements(&template);
-    let sends: Vec<_> = statements
-        .iter()
-        .filter(|(_, statement)| {
-            list(&statement["Action"]).iter().any(|action| action.starts_with("ses:Send"))
-        })
-        .collect();
-    let [(role, send)] = sends[..] else { panic!("{sends:?}") };
-    assert_eq!(
-        (role.as_str(), &send["Condition"]["StringEquals"]["ses:FromAddress"]),
-        ("QuotaCheckRole", &json!({"!Ref": "SenderAddress"}))
-    );
-    // The resources that SES requires, of this account and region
-    // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html):
-    // identities of sender and recipients, and the sender's default configuration set.
-    let own = |resource: &str| {
-        let prefix = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}";
-        json!({"!Sub": format!("{prefix}:{resource}/*")})
-    };
-    assert_eq!(send["Resource"], json!([own("identity"), own("configuration-set")]));
-    let check = &template["Resources"]["QuotaCheckFunction"]["Properties"];
-    assert_eq!(
-        check["Environment"]["Variables"]["SENDER_ADDRESS"],
-        json!({"!Ref": "SenderAddress"})
-    );
-}
-
-/// Whether a statement updates nothing but these attributes of items, besides their keys.
-fn updates_only(statement: &Value, attributes: &[&str]) -> bool {
-    let condition = &statement["Condition"];
-    let allowed = list(&condition["ForAllValues:StringEquals"]["dynamodb:Attributes"]);
-    list(&statement["Action"]) == ["dynamodb:UpdateItem"]
-        && allowed == [&["pk", "sk"], attributes].concat()
-        && condition["StringEqualsIfExists"]["dynamodb:ReturnValues"] == "NONE"
-}
-
-/// Roles with write access to items whose partition key starts with one of these prefixes.
-fn writers(template: &Value, prefixes: &[&str]) -> Vec<String> {
-    let reads = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
-    let writes = |(role, statement): &(String, Value)| {
-        let is_harmless = match role.as_str() {
-            "QuotaCheckRole" => updates_only(statement, &["blocks"]),
-            "SubmitRole" => updates_only(statement, &["last_used_at"]),
-            _ => false,
-        };
-        let keys = list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
-        !is_harmless
-            && keys.iter().any(|key| prefixes.iter().any(|prefix| key.starts_with(prefix)))
-            && list(&statement["Action"]).iter().any(|action| !reads.contains(action))
-    };
-    let mut roles: Vec<_> =
-        statements(template).into_iter().filter(writes).map(|(role, _)| role).collect();
-    roles.dedup();
-    roles
-}
-
-/// A function that could write accounts or keys could grant itself the operator's rights.
-#[test]
-fn only_manage_may_change_accounts() {
-    assert_eq!(writers(&template(), &["ACCOUNT"]), ["ManageRole"]);
-}
-
-/// The worker disables kinds whose target is gone.
-#[test]
-fn only_manage_may_write_definitions() {
-    let template = template();
-    assert_eq!(writers(&template, &["KINDS"]), ["ManageRole", "QueueWorkerRole"]);
-    assert_eq!(writers(&template, &["SCHEDULES", "QUOTAS"]), ["ManageRole"]);
-    assert_eq!(writers(&template, &["SOURCES"]), ["ManageRole"]);
 }
 
 /// What only operators see: definitions of all accounts, lists of accounts, totals of the stack.

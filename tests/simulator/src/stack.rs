@@ -1,11 +1,13 @@
 //! All of Tollgate in one process: the routers, the queue, the worker, the minute tick.
 
+mod options;
+mod service;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use axum::Router;
 use http::Method;
 use model::{
     account::{Account, ApiKey, KeyRecord, Scope},
@@ -13,21 +15,23 @@ use model::{
     job::Timing,
     time::Time,
 };
-use outbound::Outbound;
 use runtime::{
     clock::Clock,
     config::{
         ManageConfig, PollConfig, PushAddress, QuotaCheckConfig, SchedulerConfig, SubmitConfig,
-        TokenConfig, WorkerConfig,
+        WorkerConfig,
     },
     telemetry::Metrics,
 };
 use serde_json::{Value, json};
-use store::{AccountStore, Clients, Error, Table, Tallies};
+use store::{AccountStore, Clients, Error, Table};
 
 use crate::{
-    Aws, DEAD_LETTERS, EventSource, HttpApi, JOBS, Run, SCHEDULES, Settings, TABLE, client::Client,
+    Aws, DEAD_LETTERS, EventSource, JOBS, Run, SCHEDULES, Settings, TABLE, client::Client,
 };
+
+pub use options::Options;
+pub use service::Service;
 
 /// All scopes except the operator's.
 pub const TENANT_SCOPES: [Scope; 6] = [
@@ -38,40 +42,6 @@ pub const TENANT_SCOPES: [Scope; 6] = [
     Scope::UsageRead,
     Scope::UsageWrite,
 ];
-
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Longest duration of a target's response.
-    pub target: Duration,
-    pub allow_private_targets: bool,
-    /// Receives before a message goes to the dead-letter queue.
-    pub max_receives: u32,
-    /// Concurrency limit per account.
-    pub max_running: Option<u32>,
-    /// Issuer whose tokens are accepted in addition to API keys.
-    pub tokens: Option<TokenConfig>,
-    /// Sender address of mails; without it no mails are sent.
-    pub sender: Option<String>,
-    /// Concurrent long polls of `poll`.
-    pub wait_slots: u32,
-    /// Network of targets and of Prometheus pages; the real one by default.
-    pub network: Option<Outbound>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            target: Duration::from_secs(10),
-            allow_private_targets: true,
-            max_receives: 1000,
-            max_running: None,
-            tokens: None,
-            sender: Some("tollgate@example.com".to_owned()),
-            wait_slots: 50,
-            network: None,
-        }
-    }
-}
 
 /// A stack with an operator, a tenant and the kind `echo`.
 #[derive(Debug)]
@@ -355,50 +325,6 @@ impl Stack {
     fn metrics(&self) -> Metrics {
         let lines = self.lines.clone();
         Metrics::new(move |line| lines.lock().unwrap().push(line))
-    }
-}
-
-/// The HTTP functions behind the API's routes.
-#[derive(Clone, Debug)]
-pub struct Service {
-    submit: Router,
-    poll: Router,
-    manage: Router,
-    console: Router,
-    /// Written after each response.
-    submit_tallies: Tallies,
-    /// Of `poll` and `manage`, written from time to time.
-    other_tallies: [Tallies; 2],
-}
-
-/// Idle time after which Lambda ends a process in this simulator.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(11);
-
-impl Service {
-    /// Runs the extensions' work between a response and the freeze, and at the end of an idle
-    /// process.
-    pub async fn flush(&self) {
-        self.submit_tallies.flush().await;
-        for tallies in &self.other_tallies {
-            tallies.flush_if_due().await;
-            let ended = tallies.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(IDLE_TIMEOUT).await;
-                ended.flush().await;
-            });
-        }
-    }
-
-    /// The function that the template's routes send a request to.
-    pub fn function(&self, method: &Method, path: &str) -> Router {
-        let router = match HttpApi::of_template().function(method, path) {
-            "SubmitFunction" => &self.submit,
-            "PollFunction" => &self.poll,
-            "ManageFunction" => &self.manage,
-            "ConsoleFunction" => &self.console,
-            other => panic!("no function {other}"),
-        };
-        router.clone()
     }
 }
 
