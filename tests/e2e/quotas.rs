@@ -45,7 +45,7 @@ fn series_item(series: String, total: u64) -> WriteRequest {
 }
 
 async fn report(stack: &Stack, heads: Vec<WriteRequest>) {
-    let dynamodb = stack.aws().dynamodb;
+    let dynamodb = stack.aws().dynamodb();
     for some in heads.chunks(25) {
         let call = dynamodb.batch_write_item().request_items(&stack.table, some.to_vec());
         call.send().await.unwrap();
@@ -186,7 +186,7 @@ async fn tick_with_many_series_and_quotas_takes_seconds() {
         "preset": "kong2",
         "account": account,
     });
-    let store = QuotaStore::new(Table::new(stack.aws().dynamodb, &stack.table));
+    let store = QuotaStore::new(Table::new(stack.aws().dynamodb(), &stack.table));
     let names: Vec<Name> =
         (0..200).map(|n| format!("many-{account}-{n}").parse().unwrap()).collect();
     let put = |(n, name)| {

@@ -28,7 +28,7 @@ macro_rules! queues_on_moto {
     ($($name:ident),* $(,)?) => { $(
         #[tokio::test]
         async fn $name() {
-            suite::$name(new_queue(moto().sqs).await).await;
+            suite::$name(new_queue(moto().sqs()).await).await;
         }
     )* };
 }
@@ -74,5 +74,5 @@ async fn table() -> Table {
     let answer = call.send().await.unwrap();
     let (status, made) = (answer.status(), answer.text().await.unwrap());
     assert!(status.is_success() && made.contains("agenda"), "{made}");
-    Table::new(moto().dynamodb, name)
+    Table::new(moto().dynamodb(), name)
 }

@@ -12,7 +12,7 @@ macro_rules! on_dynoxide {
         async fn $name() {
             let aws = Aws::new();
             let clients = Clients::of(&aws.sdk_config());
-            suite::$name(Table::new(clients.dynamodb, TABLE)).await;
+            suite::$name(Table::new(clients.dynamodb(), TABLE)).await;
         }
     )* };
 }
