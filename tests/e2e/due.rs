@@ -24,8 +24,8 @@ async fn one_tick_releases_five_thousand_due_jobs() {
     let aws = stack().aws();
     let name = format!("far-{:016x}", rand::random::<u64>());
     make_table(&aws, &name).await;
-    let queue = aws.sqs.create_queue().queue_name(&name).send().await.unwrap().queue_url.unwrap();
-    let (clock, list) = (Clock::system(), DueStore::new(Table::new(aws.dynamodb.clone(), &name)));
+    let queue = aws.sqs().create_queue().queue_name(&name).send().await.unwrap().queue_url.unwrap();
+    let (clock, list) = (Clock::system(), DueStore::new(Table::new(aws.dynamodb(), &name)));
     let (now, account) = (clock.now(), id::generate(clock.now(), rand::random()));
     let entries: Vec<_> = (0..JOBS as u64)
         .map(|n| {
@@ -55,8 +55,8 @@ async fn one_tick_releases_five_thousand_due_jobs() {
     assert_eq!((delayed, runs), (JOBS, 1));
     checker.check("e2e", clock.now()).await.unwrap();
     assert_eq!(queued_messages(&aws, &queue).await, JOBS, "none is released twice");
-    aws.sqs.delete_queue().queue_url(queue).send().await.unwrap();
-    aws.dynamodb.delete_table().table_name(name).send().await.unwrap();
+    aws.sqs().delete_queue().queue_url(queue).send().await.unwrap();
+    aws.dynamodb().delete_table().table_name(name).send().await.unwrap();
 }
 
 async fn queued_messages(aws: &Clients, queue: &str) -> usize {
@@ -64,8 +64,11 @@ async fn queued_messages(aws: &Clients, queue: &str) -> usize {
         QueueAttributeName::ApproximateNumberOfMessages,
         QueueAttributeName::ApproximateNumberOfMessagesDelayed,
     ];
-    let call =
-        aws.sqs.get_queue_attributes().queue_url(queue).set_attribute_names(Some(counts.to_vec()));
+    let call = aws
+        .sqs()
+        .get_queue_attributes()
+        .queue_url(queue)
+        .set_attribute_names(Some(counts.to_vec()));
     let answer = call.send().await.unwrap();
     let counts = answer.attributes.unwrap_or_default().into_values();
     counts.map(|count| count.parse::<usize>().unwrap()).sum()
@@ -89,7 +92,7 @@ async fn make_table(aws: &Clients, name: &str) {
         .build()
         .unwrap();
     let call =
-        aws.dynamodb.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+        aws.dynamodb().create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
     let call = call.set_key_schema(Some(keys("pk", "sk"))).global_secondary_indexes(index);
     let attributes = ["pk", "sk", "agenda", "rank"].map(attribute).to_vec();
     call.set_attribute_definitions(Some(attributes)).send().await.unwrap();

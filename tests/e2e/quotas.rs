@@ -35,7 +35,7 @@ fn series_item(series: String, total: u64) -> WriteRequest {
 }
 
 async fn report(stack: &Stack, heads: Vec<WriteRequest>) {
-    let dynamodb = stack.aws().dynamodb;
+    let dynamodb = stack.aws().dynamodb();
     for some in heads.chunks(25) {
         let call = dynamodb.batch_write_item().request_items(&stack.table, some.to_vec());
         call.send().await.unwrap();

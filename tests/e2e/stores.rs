@@ -9,7 +9,7 @@ macro_rules! on_the_emulator {
         #[tokio::test]
         async fn $name() {
             let stack = stack();
-            store_suite::$name(Table::new(stack.aws().dynamodb, &stack.table)).await;
+            store_suite::$name(Table::new(stack.aws().dynamodb(), &stack.table)).await;
         }
     )* };
 }
@@ -20,7 +20,7 @@ macro_rules! queues_on_the_emulator {
     ($($name:ident),* $(,)?) => { $(
         #[tokio::test]
         async fn $name() {
-            store_suite::$name(new_queue(stack().aws().sqs).await).await;
+            store_suite::$name(new_queue(stack().aws().sqs()).await).await;
         }
     )* };
 }

@@ -103,7 +103,7 @@ impl RealWorld {
 
     /// Number of messages in both queues.
     pub async fn queued_messages(&self) -> usize {
-        let sqs = self.stack.aws().sqs;
+        let sqs = self.stack.aws().sqs();
         let sqs = &sqs;
         let queues = self.proxy.functions().queues().map(|queue| async move {
             let names = [QueueAttributeName::All];

@@ -36,7 +36,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sum of the jobs in the throughput items.
 async fn jobs_in_rates(stack: &Stack) -> u64 {
-    let client = stack.aws().dynamodb;
+    let client = stack.aws().dynamodb();
     let scan = client.scan().table_name(&stack.table).filter_expression("begins_with(pk, :rate)");
     let rate = aws_sdk_dynamodb::types::AttributeValue::S("RATE#".to_owned());
     let scan = scan.expression_attribute_values(":rate", rate).into_paginator().items().send();

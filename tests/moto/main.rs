@@ -23,7 +23,7 @@ macro_rules! queues_on_moto {
     ($($name:ident),* $(,)?) => { $(
         #[tokio::test]
         async fn $name() {
-            store_suite::$name(new_queue(moto().sqs).await).await;
+            store_suite::$name(new_queue(moto().sqs()).await).await;
         }
     )* };
 }
@@ -69,5 +69,5 @@ async fn table() -> Table {
     let answer = call.send().await.unwrap();
     let (status, made) = (answer.status(), answer.text().await.unwrap());
     assert!(status.is_success() && made.contains("agenda"), "{made}");
-    Table::new(moto().dynamodb, name)
+    Table::new(moto().dynamodb(), name)
 }

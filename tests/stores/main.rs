@@ -11,7 +11,7 @@ macro_rules! on_dynoxide {
         async fn $name() {
             let aws = Aws::new();
             let clients = Clients::of(&aws.sdk_config());
-            store_suite::$name(Table::new(clients.dynamodb, TABLE)).await;
+            store_suite::$name(Table::new(clients.dynamodb(), TABLE)).await;
         }
     )* };
 }

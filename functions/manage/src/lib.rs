@@ -48,7 +48,7 @@ pub struct App {
 impl App {
     #[must_use]
     pub fn new(clients: Clients, config: ManageConfig, clock: Clock, metrics: Metrics) -> Self {
-        let table = Table::new(clients.dynamodb, config.table);
+        let table = Table::new(clients.dynamodb(), config.table);
         let tallies = Tallies::new(&table, &clock);
         let account_store = Arc::new(AccountStore::new(table.clone()));
         let kind_store = Arc::new(KindStore::new(table.clone()));
@@ -75,7 +75,7 @@ impl App {
         };
         let schedules = Schedules {
             store: ScheduleStore::new(table.clone()),
-            scheduler: Scheduler::new(clients.scheduler, config.scheduler),
+            scheduler: Scheduler::new(clients.scheduler(), config.scheduler),
             accounts: account_store.clone(),
             kinds: kind_store,
             clock: clock.clone(),

@@ -46,7 +46,7 @@ pub struct App {
 impl App {
     #[must_use]
     pub fn new(clients: Clients, config: PollConfig, clock: Clock, metrics: Metrics) -> Self {
-        let table = Table::new(clients.dynamodb, config.table);
+        let table = Table::new(clients.dynamodb(), config.table);
         let tallies = Tallies::new(&table, &clock);
         let metrics = tallies.counters.count(metrics);
         Self {

@@ -66,8 +66,8 @@ impl Reply {
 
 impl Pusher {
     #[must_use]
-    pub fn new(clients: &Clients, config: PushConfig, clock: Clock) -> Self {
-        let table = Table::new(clients.dynamodb.clone(), config.table);
+    pub fn new(clients: Clients, config: PushConfig, clock: Clock) -> Self {
+        let table = Table::new(clients.dynamodb(), config.table);
         let rates = Throughput::new(table.clone(), clock.clone());
         Self {
             accounts: AccountStore::new(table.clone()),

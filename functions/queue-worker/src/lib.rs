@@ -79,7 +79,7 @@ struct Invocation<'a> {
 impl Worker {
     #[must_use]
     pub fn new(clients: Clients, config: WorkerConfig, clock: Clock, metrics: Metrics) -> Self {
-        let table = Table::new(clients.dynamodb, config.table);
+        let table = Table::new(clients.dynamodb(), config.table);
         let tallies = Tallies::new(&table, &clock);
         let metrics = tallies.counters.count(metrics);
         // Event counts are not written to CloudWatch.
@@ -95,8 +95,8 @@ impl Worker {
             rows: RowStore::new(table.clone()),
             schedules: ScheduleStore::new(table.clone()),
             slots: SlotStore::new(table),
-            queue: JobQueue::new(clients.sqs.clone(), config.queue_url),
-            dead_letters: JobQueue::new(clients.sqs, config.dead_letter_queue_url),
+            queue: JobQueue::new(clients.sqs(), config.queue_url),
+            dead_letters: JobQueue::new(clients.sqs(), config.dead_letter_queue_url),
             targets: Targets::new(config.allow_private_targets),
             ready_queues: ReadyQueues::default(),
             max_running: config.max_running,

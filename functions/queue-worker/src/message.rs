@@ -70,17 +70,17 @@ fn decode(body: &str, dead: bool) -> Result<Message, InvalidMessage> {
 #[cfg(test)]
 mod tests {
     use aws_lambda_events::sqs::SqsEvent;
-    use store::{Clients, connect};
+    use store::connect;
 
     use super::*;
 
     #[test]
     fn parses_sqs_events() {
         let event: SqsEvent = serde_json::from_str(include_str!("../fixtures/sqs.json")).unwrap();
-        let Clients { sqs, .. } =
+        let clients =
             connect(&|name| (name != "AWS_ENDPOINT_URL").then(|| "x".to_owned())).unwrap();
         let dead_letters = JobQueue::new(
-            sqs,
+            clients.sqs(),
             "https://sqs.eu-west-1.amazonaws.com/123456789012/\
              tollgate-DeadLetterQueue-2BCDEFGHIJKLM",
         );

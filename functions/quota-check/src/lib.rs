@@ -71,7 +71,7 @@ pub struct Checker {
 impl Checker {
     #[must_use]
     pub fn new(clients: Clients, config: QuotaCheckConfig, clock: Clock, metrics: Metrics) -> Self {
-        let table = Table::new(clients.dynamodb, config.table);
+        let table = Table::new(clients.dynamodb(), config.table);
         let tallies = Tallies::new(&table, &clock);
         let metrics = tallies.counters.count(metrics);
         Self {
@@ -86,12 +86,12 @@ impl Checker {
                 metrics.clone(),
                 clock.clone(),
             ),
-            mailer: Mailer::new(clients.ses, config.sender),
-            gauges: Gauges::new(clients.cloudwatch.clone(), config.namespace),
-            queue: JobQueue::new(clients.sqs, config.queue_url),
+            mailer: Mailer::new(clients.ses(), config.sender),
+            gauges: Gauges::new(clients.cloudwatch(), config.namespace),
+            queue: JobQueue::new(clients.sqs(), config.queue_url),
             sources: SourceStore::new(table.clone()),
             usage: UsageStore::new(table),
-            metric_store: MetricStore::new(clients.cloudwatch),
+            metric_store: MetricStore::new(clients.cloudwatch()),
             outbound: Outbound::new(config.allow_private_targets).with_gzip(),
             writes: Semaphore::new(collect::WRITES),
             tallies,

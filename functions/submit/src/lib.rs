@@ -50,7 +50,7 @@ pub struct App {
 impl App {
     #[must_use]
     pub fn new(clients: Clients, config: SubmitConfig, clock: Clock, metrics: Metrics) -> Self {
-        let table = Table::new(clients.dynamodb, config.table);
+        let table = Table::new(clients.dynamodb(), config.table);
         let tallies = Tallies::new(&table, &clock);
         let metrics = tallies.counters.count(metrics);
         Self {
@@ -70,7 +70,7 @@ impl App {
             push_url: config.push.url,
             due: DueStore::new(table.clone()),
             usage: UsageStore::new(table),
-            queue: JobQueue::new(clients.sqs, config.queue_url),
+            queue: JobQueue::new(clients.sqs(), config.queue_url),
             clock,
             metrics,
         }

@@ -18,14 +18,10 @@ use runtime::config::{ConfigError, Vars};
 /// endpoints, and no file has to be read at startup.
 const AMAZON_ROOTS: &str = include_str!("amazon_roots.pem");
 
-/// AWS clients that share one HTTP client.
+/// Makes AWS clients that share one HTTP client. A function's binary has only the SDKs of the
+/// services that it asks for.
 #[derive(Clone, Debug)]
 pub struct Clients {
-    pub cloudwatch: aws_sdk_cloudwatch::Client,
-    pub dynamodb: aws_sdk_dynamodb::Client,
-    pub scheduler: aws_sdk_scheduler::Client,
-    pub ses: aws_sdk_sesv2::Client,
-    pub sqs: aws_sdk_sqs::Client,
     config: SdkConfig,
 }
 
@@ -59,28 +55,45 @@ pub fn connect(vars: Vars) -> Result<Clients, ConfigError> {
 }
 
 impl Clients {
-    /// Creates clients that share a configuration and its HTTP client. Adds timeouts, which the SDK
-    /// does not set by default.
+    /// Adds timeouts to the configuration, which the SDK does not set by default.
     #[must_use]
     pub fn of(config: &SdkConfig) -> Self {
-        let config = config.to_builder().timeout_config(timeouts()).build();
+        Self { config: config.to_builder().timeout_config(timeouts()).build() }
+    }
+
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    #[must_use]
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    #[must_use]
+    pub fn scheduler(&self) -> aws_sdk_scheduler::Client {
+        aws_sdk_scheduler::Client::new(&self.config)
+    }
+
+    #[must_use]
+    pub fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
         // A run's gauges are a few kilobytes; compression would gain nothing.
-        let cloudwatch = aws_sdk_cloudwatch::config::Builder::from(&config)
+        let config = aws_sdk_cloudwatch::config::Builder::from(&self.config)
             .disable_request_compression(true)
             .build();
+        aws_sdk_cloudwatch::Client::from_conf(config)
+    }
+
+    #[must_use]
+    pub fn ses(&self) -> aws_sdk_sesv2::Client {
         // SES can't detect a repeated mail, so only a caller that tracks each mail may retry. SES
         // may also respond slowly.
-        let ses = aws_sdk_sesv2::config::Builder::from(&config)
+        let config = aws_sdk_sesv2::config::Builder::from(&self.config)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(single_try_timeout(Mailer::SEND_TIMEOUT));
-        Self {
-            cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch),
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
-            scheduler: aws_sdk_scheduler::Client::new(&config),
-            ses: aws_sdk_sesv2::Client::from_conf(ses.build()),
-            sqs: aws_sdk_sqs::Client::new(&config),
-            config,
-        }
+            .timeout_config(single_try_timeout(Mailer::SEND_TIMEOUT))
+            .build();
+        aws_sdk_sesv2::Client::from_conf(config)
     }
 
     /// Client for the `@connections` API of an API Gateway at this address.

@@ -105,7 +105,7 @@ async fn tick_with_many_series_and_quotas_takes_seconds() {
         "preset": "kong2",
         "account": account,
     });
-    let store = QuotaStore::new(Table::new(stack.aws().dynamodb, &stack.table));
+    let store = QuotaStore::new(Table::new(stack.aws().dynamodb(), &stack.table));
     let names: Vec<Name> =
         (0..200).map(|n| format!("many-{account}-{n}").parse().unwrap()).collect();
     let quotas = put_quotas(&store, &account, &names).await;
