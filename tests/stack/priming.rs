@@ -12,7 +12,7 @@ async fn priming_opens_connections_and_writes_nothing() {
     let ledger = stack.aws.ledger();
     assert_eq!(
         (ledger.count("GetItem"), ledger.count("GetQueueAttributes"), ledger.calls()),
-        (3, 1, 4)
+        (4, 1, 5)
     );
     assert_eq!(stack.aws.items().len(), before);
 }

@@ -87,7 +87,7 @@ async fn valid_token_grants_its_scopes() {
             client.send(Method::PUT, "/v1/kinds/x", Some(kind)).await.problem_type(),
             "missing-scope"
         );
-        assert_eq!(world.issuer.request_count(), 2, "one request per function");
+        assert_eq!(world.issuer.request_count(), 3, "one request per function");
 
         let named = world.claims(json!({
             "sub": "ada", "tollgate_account": world.stack.tenant_account(),
