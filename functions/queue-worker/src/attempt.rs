@@ -1,23 +1,20 @@
 //! One attempt: claim the job, call its target, record the outcome.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use model::{
     id::JobId,
     job::{ClaimDenied, ErrorCode, Job, JobError, JobMessage, Outcome, Payload, Timing},
     kind::{Callback, Kind, Target},
-    time::Time,
 };
-use rand::distr::{Alphanumeric, SampleString};
-use runtime::telemetry::Traceparent;
 use store::{CachedKind, ClaimResult, ClaimedJob};
 
 use crate::{
-    Invocation, Worker,
+    Worker,
     assignment::{Assignment, Work, idle, requeue, wait_for_slot},
     concurrency::SlotGuard,
+    context::{Invocation, JobContext, RunningAttempt, random_token},
     disposition::Handled,
-    message::ReceivedMessage,
     ready_queue::ReadyQueue,
     target::{HttpAttempt, records},
 };
@@ -36,21 +33,6 @@ const FAILED_CLAIMS_BEFORE_REFRESH: u32 = 3;
 /// How long a message waits within the invocation for a slot. The wait is billed.
 const SLOT_WAIT: Duration = Duration::from_secs(3);
 
-#[derive(Debug)]
-pub struct RunningAttempt {
-    pub claimed: ClaimedJob,
-    /// `None` if the kind is no longer defined.
-    pub kind: Option<Arc<CachedKind>>,
-    /// The claim's token. It is random, so that no other write can be mistaken for this attempt's.
-    pub owner: String,
-    /// When the job was claimed.
-    pub claimed_at: Time,
-    pub lease_until: Time,
-    /// Whether the job came from the ready queue. The message that ran it may then be another
-    /// job's.
-    pub from_ready_queue: bool,
-}
-
 enum AttemptClaim {
     Claimed(Box<RunningAttempt>),
     /// Another worker has the job, or it has ended. A permit can try another job.
@@ -60,25 +42,6 @@ enum AttemptClaim {
     },
     /// The job can't run; the report says how to dispose of the message.
     Rejected(Handled),
-}
-
-pub fn token() -> String {
-    Alphanumeric.sample_string(&mut rand::rng(), 20)
-}
-
-/// A job's message with its delivery and invocation.
-#[derive(Clone, Copy, Debug)]
-pub struct JobContext<'a> {
-    pub message: &'a JobMessage,
-    pub delivery: &'a ReceivedMessage,
-    pub invocation: Invocation<'a>,
-}
-
-impl JobContext<'_> {
-    /// The trace of the job that runs, if known. The message carries the trace of its own job only.
-    pub fn trace_of(&self, job: JobId) -> Option<&Traceparent> {
-        self.delivery.trace.as_ref().filter(|_| self.message.id == job)
-    }
 }
 
 impl Worker {
@@ -184,7 +147,7 @@ impl Worker {
         if !Timing::may_start(now, timeout, invocation.deadline) {
             return Ok(AttemptClaim::Rejected(Handled::nack_until(now)));
         }
-        let owner = token();
+        let owner = random_token();
         let lease_until = Timing::lease_until(invocation.deadline);
         let listing = agenda.and_then(|agenda| agenda.listing(id));
         match self

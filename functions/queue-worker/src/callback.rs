@@ -13,7 +13,7 @@ use model::{
 };
 use store::OutgoingMessage;
 
-use crate::{Invocation, Worker, disposition::Handled, message::ReceivedMessage};
+use crate::{Worker, context::Invocation, disposition::Handled, message::ReceivedMessage};
 
 /// Redelivery delay while the end is not written yet and no lease limits the wait.
 const RETRY_DELAY: Duration = Duration::from_secs(2);

@@ -11,7 +11,11 @@ use model::{
 };
 use store::{CachedKind, OutgoingMessage, Reservation};
 
-use crate::{Invocation, Worker, attempt::token, disposition::Handled};
+use crate::{
+    Worker,
+    context::{Invocation, random_token},
+    disposition::Handled,
+};
 
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 const OUTAGE_DELAY: Duration = Duration::from_secs(30);
@@ -94,9 +98,9 @@ impl Worker {
             code = error.code.as_str(),
             "abandoned job failed"
         );
-        let me = token();
+        let token = random_token();
         let place = self.reserve_event(kind).await;
-        let by = EndedBy { token: &me, event: place.as_ref().map(Reservation::id) };
+        let by = EndedBy { token: &token, event: place.as_ref().map(Reservation::id) };
         self.queue.announce_end(job, by, None, now).await?;
         let end = Content::for_ended_job(job.id, &job.kind, Status::Failed, Some(&error));
         if !self.jobs.fail_abandoned(job, lease, by, error, now + retention, now).await? {

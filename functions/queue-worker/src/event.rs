@@ -10,8 +10,9 @@ use serde_json::{json, value::to_raw_value};
 use store::{CachedKind, IdempotencyKey, PublishResult, Reservation};
 
 use crate::{
-    Invocation, Worker,
-    attempt::{RunningAttempt, retry},
+    Worker,
+    attempt::retry,
+    context::{Invocation, RunningAttempt},
     disposition::Handled,
     message::ReceivedMessage,
 };

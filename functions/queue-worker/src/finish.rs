@@ -14,8 +14,9 @@ use store::{AttemptEnd, EndResult, OutgoingMessage, Reservation};
 
 use crate::{
     Worker,
-    attempt::{JobContext, RunningAttempt},
-    disposition::{AttemptMetrics, Handled},
+    context::{JobContext, RunningAttempt},
+    disposition::Handled,
+    metrics::AttemptMetrics,
 };
 
 impl Worker {

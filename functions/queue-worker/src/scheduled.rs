@@ -12,7 +12,7 @@ use runtime::{metrics::registry, telemetry::Record};
 use serde_json::Value;
 use store::{CachedKind, KindRejection, OutgoingMessage};
 
-use crate::{Invocation, Worker, disposition::Handled, message::ReceivedMessage};
+use crate::{Worker, context::Invocation, disposition::Handled, message::ReceivedMessage};
 
 impl Worker {
     /// Creates the job of an occurrence and replaces this message by the job's. Repeated deliveries
