@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::{
     id::JobId,
-    job::{ClaimDenied, ErrorCode, Job, JobError, JobMessage, Outcome, Payload, Timing},
+    job::{ClaimDenied, ErrorCode, Job, JobMessage, Outcome, Payload, Timing},
     kind::{Callback, Kind, Target},
 };
 use store::{CachedKind, ClaimResult, ClaimedJob};
@@ -15,6 +15,8 @@ use crate::{
     concurrency::SlotGuard,
     context::{Invocation, JobContext, RunningAttempt, random_token},
     disposition::Handled,
+    finish::finish,
+    outcome::{fail, retry},
     ready_queue::ReadyQueue,
     target::{HttpAttempt, records},
 };
@@ -87,7 +89,7 @@ impl Worker {
             },
         };
         let outcome = self.run(&held, task).await;
-        self.finish(held, outcome, task).await
+        finish(self, &held, outcome, task).await
     }
 
     /// Claims the first job of the ready queue that no other worker has claimed, starting with
@@ -358,22 +360,4 @@ impl Worker {
             );
         }
     }
-}
-
-/// A failure that another attempt may fix.
-pub fn retry(code: ErrorCode, message: &str) -> Outcome {
-    Outcome::Retry { after: None, error: JobError::new(code, message), http_status: None }
-}
-
-/// A failure that no further attempt can fix.
-pub fn fail(code: ErrorCode, message: &str) -> Outcome {
-    Outcome::Fail { error: JobError::new(code, message), http_status: None }
-}
-
-/// The target's address is private, which this stack doesn't allow.
-pub fn not_allowed() -> Outcome {
-    fail(
-        ErrorCode::TargetForbidden,
-        "the target's address is private, which this gateway does not allow",
-    )
 }

@@ -11,10 +11,10 @@ use store::{CachedKind, IdempotencyKey, PublishResult, Reservation};
 
 use crate::{
     Worker,
-    attempt::retry,
     context::{Invocation, RunningAttempt},
     disposition::Handled,
     message::ReceivedMessage,
+    outcome::retry,
 };
 
 impl Worker {

@@ -18,6 +18,7 @@ mod finish;
 mod handler;
 mod message;
 mod metrics;
+mod outcome;
 mod ready_queue;
 mod scheduled;
 mod target;

@@ -15,7 +15,7 @@ use runtime::telemetry::Traceparent;
 use standardwebhooks::Webhook;
 
 use super::response;
-use crate::attempt::{fail, not_allowed, retry};
+use crate::outcome::{fail, not_allowed, retry};
 
 /// The HTTP client for targets.
 #[derive(Debug)]

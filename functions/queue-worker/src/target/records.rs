@@ -9,8 +9,8 @@ use serde_json::{json, value::to_raw_value};
 use store::{Applied, RowStore};
 
 use crate::{
-    attempt::{fail, retry},
     context::Invocation,
+    outcome::{fail, retry},
 };
 
 /// Applies a payload's activities in one transaction. The result depends on the payload alone: an
