@@ -14,11 +14,12 @@ use crate::{
     assignment::{Assignment, Work, idle, requeue, wait_for_slot},
     concurrency::SlotGuard,
     context::{Invocation, JobContext, RunningAttempt, random_token},
+    dead_letter::fail_abandoned,
     disposition::Handled,
     finish::finish,
     outcome::{fail, retry},
     ready_queue::ReadyQueue,
-    target::{HttpAttempt, records},
+    target::{HttpAttempt, event, records},
 };
 
 /// Redelivery delays of a message whose job isn't in the table: the item may be written a moment
@@ -168,10 +169,11 @@ impl Worker {
                     from_ready_queue: listed,
                 })))
             }
-            ClaimResult::Denied(ClaimDenied::Exhausted, job, lease) => self
-                .fail_abandoned(&job, &lease, kind.as_deref(), now)
-                .await
-                .map(AttemptClaim::Rejected),
+            ClaimResult::Denied(ClaimDenied::Exhausted, job, lease) => {
+                fail_abandoned(self, &job, &lease, kind.as_deref(), now)
+                    .await
+                    .map(AttemptClaim::Rejected)
+            }
             ClaimResult::Denied(ClaimDenied::NotYet(_), ..) if agenda.is_some() => {
                 Ok(AttemptClaim::Unavailable { held: true })
             }
@@ -262,7 +264,9 @@ impl Worker {
         }
         match &kind.spec.target {
             Target::Echo {} => Outcome::Complete(payload.0.clone()),
-            Target::Event {} => self.publish_payload(held, payload, task.invocation).await,
+            Target::Event {} => {
+                event::publish(&self.events, held, payload, &self.clock, task.invocation).await
+            }
             Target::Records {} => {
                 let marker_until =
                     Timing::messages_expired_at(held.claimed_at) + kind.spec.retention();

@@ -12,6 +12,7 @@ use crate::{
     Worker,
     context::{JobContext, RunningAttempt},
     disposition::Handled,
+    event::reserve_event,
     metrics::AttemptMetrics,
     outcome::{Decision, decide},
 };
@@ -71,8 +72,11 @@ async fn persist_outcome(
     if let Some(next) = next.as_ref().filter(|_| attempt.from_ready_queue) {
         worker.queue.send(next, now).await?;
     }
-    let reservation =
-        if next.is_none() { worker.reserve_event(attempt.kind.as_deref()).await } else { None };
+    let reservation = if next.is_none() {
+        reserve_event(&worker.events, attempt.kind.as_deref()).await
+    } else {
+        None
+    };
     let (status, error) = (decision.ending.status(), decision.ending.error());
     let content = Content::for_ended_job(job.id, &job.kind, status, error);
     let by = EndedBy { token: &attempt.owner, event: reservation.as_ref().map(Reservation::id) };

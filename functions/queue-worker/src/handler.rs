@@ -15,8 +15,11 @@ use crate::{
     Worker,
     assignment::{Assignment, Work},
     context::{Invocation, JobContext},
+    dead_letter::dead_letter,
     disposition::Handled,
+    ended::handle_ended,
     message::ReceivedMessage,
+    scheduled::create_scheduled,
 };
 
 /// Redelivery delay of a message written by a newer version.
@@ -92,10 +95,10 @@ impl Worker {
                 Some(assignment) => {
                     self.attempt(JobContext { message, delivery, invocation }, assignment).await
                 }
-                None => self.dead_letter(message, invocation).await,
+                None => dead_letter(self, message, invocation).await,
             },
-            Ok(Message::Ended(ended)) => self.handle_ended(ended, delivery, invocation).await,
-            Ok(Message::Schedule(run)) => self.create_scheduled(run, delivery, invocation).await,
+            Ok(Message::Ended(ended)) => handle_ended(self, ended, delivery, invocation).await,
+            Ok(Message::Schedule(run)) => create_scheduled(self, run, delivery, invocation).await,
         }
     }
 

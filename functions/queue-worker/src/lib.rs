@@ -6,6 +6,7 @@
 //! that an outage kept from being handled is reported as a batch item failure and redelivered. One
 //! `ChangeMessageVisibilityBatch` call per batch sets the times of redelivery.
 
+mod announcement;
 mod assignment;
 mod attempt;
 mod callback;
@@ -13,6 +14,7 @@ mod concurrency;
 mod context;
 mod dead_letter;
 mod disposition;
+mod ended;
 mod event;
 mod finish;
 mod handler;
