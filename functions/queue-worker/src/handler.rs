@@ -13,12 +13,14 @@ use store::VisibilityChange;
 
 use crate::{
     Worker,
-    assignment::{Assignment, Work},
+    assignment::{Assignment, Work, assign},
+    attempt::attempt,
     context::{Invocation, JobContext},
     dead_letter::dead_letter,
     disposition::Handled,
     ended::handle_ended,
     message::ReceivedMessage,
+    metrics,
     scheduled::create_scheduled,
 };
 
@@ -43,7 +45,7 @@ impl Worker {
             .map(|record| ReceivedMessage::from_record(record, &self.dead_letters))
             .collect();
         self.preload(&deliveries).await;
-        let assignments = self.assign(&deliveries).await;
+        let assignments = assign(self, &deliveries).await;
         let (skipped, pending) = split_skipped(&deliveries, assignments);
         // Messages that only need a delay don't wait for other messages' targets.
         let work = pending.into_iter().map(async |(delivery, assignment)| {
@@ -93,7 +95,7 @@ impl Worker {
             }
             Ok(Message::Job(message)) => match assignment {
                 Some(assignment) => {
-                    self.attempt(JobContext { message, delivery, invocation }, assignment).await
+                    attempt(self, JobContext { message, delivery, invocation }, assignment).await
                 }
                 None => dead_letter(self, message, invocation).await,
             },
@@ -117,7 +119,7 @@ impl Worker {
         let (unsent_after_work, (), ()) = tokio::join!(
             self.send_replacements(worked),
             self.set_visibility(&nacked),
-            self.publish_metrics(discarded, &attempts)
+            metrics::publish(self, discarded, &attempts)
         );
         let nacked = nacked.into_iter().map(|(delivery, _)| *delivery);
         let failures = nacked.chain(unsent).chain(unsent_after_work).map(|delivery| {

@@ -32,36 +32,34 @@ pub struct AttemptMetrics {
     pub attempt: u32,
 }
 
-impl Worker {
-    /// Publishes the metrics of a batch, one record per kind, and the throughput behind
-    /// `Retry-After`.
-    ///
-    /// Counts are flushed here, one write per kind, since Lambda may freeze the worker after the
-    /// batch. This costs a tenth of a write unit per job of a full batch. Throughput is written
-    /// every ten seconds at most, since any recent batches serve as a sample.
-    pub(crate) async fn publish_metrics(&self, discarded: usize, attempts: &[&AttemptMetrics]) {
-        let now = self.clock.now();
-        if discarded > 0 {
-            self.metrics.emit(&Record::new().count(&registry::DROPPED, discarded), now);
-        }
-        let mut by_kind = BTreeMap::<&Name, Vec<&AttemptMetrics>>::new();
-        for &attempt in attempts {
-            by_kind.entry(&attempt.kind).or_default().push(attempt);
-            if attempt.outcome != AttemptOutcome::Retried {
-                let total_ms = u64::try_from(attempt.total_time.as_millis()).unwrap_or(u64::MAX);
-                self.completion_times.record(
-                    attempt.account,
-                    &attempt.kind,
-                    CompletionTimes { jobs: 1, total_ms },
-                );
-            }
-        }
-        for (kind, attempts) in by_kind {
-            self.metrics.emit(&record(kind, &attempts), now);
-        }
-        let flushed = join(self.tallies.flush(), self.completion_times.flush_if_due());
-        let _ = tokio::time::timeout(METRICS_TIMEOUT, flushed).await;
+/// Publishes the metrics of a batch, one record per kind, and the throughput behind
+/// `Retry-After`.
+///
+/// Counts are flushed here, one write per kind, since Lambda may freeze the worker after the
+/// batch. This costs a tenth of a write unit per job of a full batch. Throughput is written
+/// every ten seconds at most, since any recent batches serve as a sample.
+pub async fn publish(worker: &Worker, discarded: usize, attempts: &[&AttemptMetrics]) {
+    let now = worker.clock.now();
+    if discarded > 0 {
+        worker.metrics.emit(&Record::new().count(&registry::DROPPED, discarded), now);
     }
+    let mut by_kind = BTreeMap::<&Name, Vec<&AttemptMetrics>>::new();
+    for &attempt in attempts {
+        by_kind.entry(&attempt.kind).or_default().push(attempt);
+        if attempt.outcome != AttemptOutcome::Retried {
+            let total_ms = u64::try_from(attempt.total_time.as_millis()).unwrap_or(u64::MAX);
+            worker.completion_times.record(
+                attempt.account,
+                &attempt.kind,
+                CompletionTimes { jobs: 1, total_ms },
+            );
+        }
+    }
+    for (kind, attempts) in by_kind {
+        worker.metrics.emit(&record(kind, &attempts), now);
+    }
+    let flushed = join(worker.tallies.flush(), worker.completion_times.flush_if_due());
+    let _ = tokio::time::timeout(METRICS_TIMEOUT, flushed).await;
 }
 
 fn record(kind: &Name, attempts: &[&AttemptMetrics]) -> Record {

@@ -197,7 +197,7 @@ impl ReadyQueue {
     }
 
     /// The account and kind of the jobs.
-    pub const fn of(&self) -> (AccountId, &Name) {
+    pub const fn key(&self) -> (AccountId, &Name) {
         (self.account, &self.kind)
     }
 
