@@ -152,7 +152,7 @@ async fn plan_permits(
 ) -> Result<Vec<Work>, store::Error> {
     let (name, discipline) = (&kind.kind.name, kind.kind.spec.discipline);
     let ids: Vec<_> = jobs.iter().map(|(_, message, _)| (message.id, message.attempts)).collect();
-    let (last, contention) = worker.ready_queues.last(account, name);
+    let (last, contention) = worker.recent_queues.last(account, name);
     let limit = contention.look_ahead(ids.len(), now);
     let (entries, states) = tokio::try_join!(
         worker.jobs.ready_queue(account, name, limit, now),
@@ -176,7 +176,7 @@ async fn plan_permits(
         (last.as_deref(), contention.with_running(running, now)),
         now,
     ));
-    worker.ready_queues.insert(&ready_queue);
+    worker.recent_queues.insert(&ready_queue);
     let unlisted = plan.unlisted.into_iter().filter_map(|id| Some((id, ready_queue.listing(id)?)));
     try_join_all(unlisted.map(async |(id, listing)| {
         worker.jobs.add_to_ready_queue(account, id, &listing, now).await

@@ -108,7 +108,7 @@ impl Handled {
     /// the visibility timeout.
     pub fn visibility_timeout(&self, now: Time) -> Option<Duration> {
         let Disposition::Nack(Some(due)) = self.disposition else { return None };
-        let pause = due.since(now);
-        Some(Duration::from_secs(pause.as_secs() + u64::from(pause.subsec_nanos() > 0)))
+        let delay = due.since(now);
+        Some(Duration::from_secs(delay.as_secs() + u64::from(delay.subsec_nanos() > 0)))
     }
 }

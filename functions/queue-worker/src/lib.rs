@@ -24,6 +24,7 @@ mod message;
 mod metrics;
 mod outcome;
 mod ready_queue;
+mod recent_queues;
 mod requeue;
 mod scheduled;
 mod target;
@@ -38,7 +39,7 @@ use store::{
     KindStore, RowStore, ScheduleStore, SlotStore, Table, Tallies, warm_up,
 };
 
-use ready_queue::ReadyQueues;
+use recent_queues::RecentQueues;
 use target::Targets;
 
 #[derive(Debug)]
@@ -57,7 +58,7 @@ pub struct Worker {
     dead_letters: JobQueue,
     targets: Targets,
     /// Ready queues as read for the previous batches.
-    ready_queues: ReadyQueues,
+    recent_queues: RecentQueues,
     /// Concurrency limit for accounts without their own.
     max_running: Option<u32>,
     timing: Timing,
@@ -92,7 +93,7 @@ impl Worker {
             queue: JobQueue::new(clients.sqs.clone(), config.queue_url),
             dead_letters: JobQueue::new(clients.sqs, config.dead_letter_queue_url),
             targets: Targets::new(config.allow_private_targets),
-            ready_queues: ReadyQueues::default(),
+            recent_queues: RecentQueues::default(),
             max_running: config.max_running,
             timing: config.timing,
             clock,

@@ -31,8 +31,8 @@ pub async fn apply(
         Err(violations) => {
             let first =
                 violations.first().map(|first| format!("{} {}", first.pointer, first.detail));
-            let why = format!("invalid payload for tables: {}", first.unwrap_or_default());
-            return fail(ErrorCode::PayloadInvalid, &why);
+            let message = format!("invalid payload for tables: {}", first.unwrap_or_default());
+            return fail(ErrorCode::PayloadInvalid, &message);
         }
     };
     match rows.apply(job.account, job.id, &effects, marker_until).await {
