@@ -24,7 +24,7 @@ pub enum Action {
     Cancel(u8),
     /// Lambda delivers messages to a worker, identified by their queue indexes.
     Receive(usize, Vec<usize>),
-    /// `Worker::plan`: reads and decides; the number of jobs that it skips.
+    /// `plan_permits`: reads and decides; the number of jobs that it skips.
     Plan(usize, usize),
     /// `JobStore::add_to_ready_queue`.
     List(usize),

@@ -33,7 +33,7 @@ impl Protocol {
         world.workers[w].permits.sort_unstable();
     }
 
-    /// `Worker::plan`, with the real `ready_queue::plan`. Skips the first `passed` jobs, which
+    /// `plan_permits`, with the real `ready_queue::plan`. Skips the first `passed` jobs, which
     /// others are claiming.
     pub fn plan(&self, world: &mut World, w: usize, passed: usize) {
         let permits: Vec<_> = world.workers[w].permits.iter().map(|permit| permit.job).collect();
@@ -111,7 +111,7 @@ impl Protocol {
         }
     }
 
-    /// `JobStore::claim`, with its condition, and how `Worker::claim` and `claim_next` handle
+    /// `JobStore::claim`, with its condition, and how the worker's `claim` and `claim_next` handle
     /// a denied claim.
     pub fn claim(&self, world: &mut World, w: usize, p: usize, heard: bool) {
         let Step::Claim { job, token } = world.workers[w].permits[p].step else { return };

@@ -32,22 +32,18 @@ pub struct SlotGuard {
 impl SlotPool {
     /// Without slots, every `acquire` returns `None`.
     pub fn new(slots: Vec<Slot>) -> Arc<Self> {
-        let waiting = Arc::new(Semaphore::new(slots.len()));
+        let permits = Arc::new(Semaphore::new(slots.len()));
         if slots.is_empty() {
-            waiting.close();
+            permits.close();
         }
-        Arc::new(Self {
-            total: AtomicUsize::new(slots.len()),
-            free: Mutex::new(slots),
-            permits: waiting,
-        })
+        Arc::new(Self { total: AtomicUsize::new(slots.len()), free: Mutex::new(slots), permits })
     }
 
     /// Waits for a free slot; `None` if no slots are left.
     pub async fn acquire(self: &Arc<Self>) -> Option<SlotGuard> {
-        let turn = self.permits.clone().acquire_owned().await.ok()?;
+        let permit = self.permits.clone().acquire_owned().await.ok()?;
         let slot = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Some(SlotGuard { pool: self.clone(), slot, permit: Some(turn) })
+        Some(SlotGuard { pool: self.clone(), slot, permit: Some(permit) })
     }
 }
 
@@ -68,8 +64,8 @@ impl SlotGuard {
     pub fn discard(mut self) {
         self.slot = None;
         // Not returned: the next job would find no slot for this permit.
-        if let Some(turn) = self.permit.take() {
-            turn.forget();
+        if let Some(permit) = self.permit.take() {
+            permit.forget();
         }
         if self.pool.total.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.pool.permits.close();

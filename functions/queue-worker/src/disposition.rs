@@ -1,18 +1,14 @@
-//! Disposition of messages, and the metrics of a batch.
+//! Disposition of messages.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use futures::future::join;
 use model::{
-    id::AccountId,
-    job::{AttemptOutcome, CompletionTimes, Job},
-    name::Name,
+    job::{AttemptOutcome, Job},
     time::Time,
 };
-use runtime::{metrics::registry, telemetry::Record};
 use store::OutgoingMessage;
 
-use crate::{Worker, message::ReceivedMessage};
+use crate::{message::ReceivedMessage, metrics::AttemptMetrics};
 
 /// What to do with a message, with metrics of the attempt if there was one.
 #[derive(Debug)]
@@ -34,25 +30,9 @@ enum Disposition {
     Requeue(Box<OutgoingMessage>),
 }
 
-/// Metrics of one attempt.
-#[derive(Debug)]
-pub struct AttemptMetrics {
-    pub account: AccountId,
-    pub kind: Name,
-    pub outcome: AttemptOutcome,
-    /// Time from due to the start of the attempt.
-    pub queue_wait: Duration,
-    /// Duration of the attempt; `None` if it is unknown, because the worker crashed.
-    pub run_time: Option<Duration>,
-    /// Time from due to the end of the attempt.
-    pub total_time: Duration,
-    /// Attempt number, starting at 1.
-    pub attempt: u32,
-}
-
 impl Handled {
-    const fn of(fate: Disposition) -> Self {
-        Self { disposition: fate, metrics: None }
+    const fn of(disposition: Disposition) -> Self {
+        Self { disposition, metrics: None }
     }
 
     pub const fn ack() -> Self {
@@ -86,23 +66,22 @@ impl Handled {
         Self::of(Disposition::Requeue(Box::new(outgoing)))
     }
 
-    pub fn with_metrics(self, run: AttemptMetrics) -> Self {
-        Self { metrics: Some(run), ..self }
+    pub fn with_metrics(self, metrics: AttemptMetrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
     }
 
     /// The job failed without a completed attempt.
     pub fn failed_abandoned(job: &Job, now: Time) -> Self {
-        let took = now.since(job.run_at);
-        let run = AttemptMetrics {
+        let total_time = now.since(job.run_at);
+        Self::ack().with_metrics(AttemptMetrics {
             account: job.account,
             kind: job.kind.clone(),
             outcome: AttemptOutcome::Failed,
-            queue_wait: took,
+            queue_wait: total_time,
             run_time: None,
-            total_time: took,
+            total_time,
             attempt: job.attempts,
-        };
-        Self::ack().with_metrics(run)
+        })
     }
 
     /// The replacement message.
@@ -113,6 +92,14 @@ impl Handled {
         }
     }
 
+    pub const fn metrics(&self) -> Option<&AttemptMetrics> {
+        self.metrics.as_ref()
+    }
+
+    pub const fn is_discarded(&self) -> bool {
+        matches!(self.disposition, Disposition::Discard)
+    }
+
     pub const fn is_nack(&self) -> bool {
         matches!(self.disposition, Disposition::Nack(_))
     }
@@ -121,67 +108,7 @@ impl Handled {
     /// the visibility timeout.
     pub fn visibility_timeout(&self, now: Time) -> Option<Duration> {
         let Disposition::Nack(Some(due)) = self.disposition else { return None };
-        let pause = due.since(now);
-        Some(Duration::from_secs(pause.as_secs() + u64::from(pause.subsec_nanos() > 0)))
+        let delay = due.since(now);
+        Some(Duration::from_secs(delay.as_secs() + u64::from(delay.subsec_nanos() > 0)))
     }
-}
-
-/// Time limit for writing a batch's counts. They are informative only, so messages don't wait
-/// longer for them.
-const METRICS_TIMEOUT: Duration = Duration::from_secs(1);
-
-impl Worker {
-    /// Publishes the metrics of a batch, one record per kind, and the throughput behind
-    /// `Retry-After`.
-    ///
-    /// Counts are flushed here, one write per kind, since Lambda may freeze the worker after the
-    /// batch. This costs a tenth of a write unit per job of a full batch. Throughput is written
-    /// every ten seconds at most, since any recent batches serve as a sample.
-    pub(crate) async fn publish_metrics(&self, reports: &[&Handled]) {
-        let now = self.clock.now();
-        let dropped = reports
-            .iter()
-            .filter(|report| matches!(report.disposition, Disposition::Discard))
-            .count();
-        if dropped > 0 {
-            self.metrics.emit(&Record::new().count(&registry::DROPPED, dropped), now);
-        }
-        let mut by_kind = BTreeMap::<&Name, Vec<&AttemptMetrics>>::new();
-        for run in reports.iter().filter_map(|report| report.metrics.as_ref()) {
-            by_kind.entry(&run.kind).or_default().push(run);
-            if run.outcome != AttemptOutcome::Retried {
-                let took_ms = u64::try_from(run.total_time.as_millis()).unwrap_or(u64::MAX);
-                self.paces.record(
-                    run.account,
-                    &run.kind,
-                    CompletionTimes { jobs: 1, total_ms: took_ms },
-                );
-            }
-        }
-        for (kind, runs) in by_kind {
-            self.metrics.emit(&record(kind, &runs), now);
-        }
-        let written = join(self.tallies.flush(), self.paces.flush_if_due());
-        let _ = tokio::time::timeout(METRICS_TIMEOUT, written).await;
-    }
-}
-
-fn record(kind: &Name, runs: &[&AttemptMetrics]) -> Record {
-    let ended = |outcome| runs.iter().filter(|run| run.outcome == outcome).count();
-    let attempts = |outcome| {
-        runs.iter().filter(|run| run.outcome == outcome && run.run_time.is_some()).count()
-    };
-    // Retries are excluded: their wait is backoff, not time in the queue.
-    let firsts = runs.iter().filter(|run| run.attempt == 1 && run.run_time.is_some());
-    Record::new()
-        .dimension("kind", kind.as_str())
-        .count(&registry::COMPLETED, ended(AttemptOutcome::Completed))
-        .count(&registry::FAILED, ended(AttemptOutcome::Failed))
-        .count(&registry::CANCELLED, ended(AttemptOutcome::Cancelled))
-        .count(&registry::RETRIED, ended(AttemptOutcome::Retried))
-        .count(&registry::ATTEMPT_COMPLETED, attempts(AttemptOutcome::Completed))
-        .count(&registry::ATTEMPT_FAILED, attempts(AttemptOutcome::Failed))
-        .count(&registry::ATTEMPT_CANCELLED, attempts(AttemptOutcome::Cancelled))
-        .durations(&registry::QUEUE_WAIT, firsts.map(|run| run.queue_wait))
-        .durations(&registry::RUN_TIME, runs.iter().filter_map(|run| run.run_time))
 }

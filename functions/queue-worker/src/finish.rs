@@ -1,210 +1,135 @@
-//! The only place that turns an attempt's outcome into writes and a message disposition.
+//! Turns the outcome of an attempt into writes and the disposition of its message. No other module
+//! does this.
 
 use model::{
     event::Content,
-    job::{
-        Attempt, AttemptOutcome, EndedBy, ErrorCode, JobError, MAX_RESULT_BYTES, Outcome,
-        RetryPolicy,
-    },
-    kind::KindSpec,
+    job::{AttemptOutcome, EndedBy, ErrorCode, Outcome},
     time::Time,
 };
-use serde_json::value::RawValue;
-use store::{AttemptEnd, EndResult, OutgoingMessage, Reservation};
+use store::{EndResult, OutgoingMessage, Reservation};
 
 use crate::{
     Worker,
-    attempt::{JobContext, RunningAttempt},
-    disposition::{AttemptMetrics, Handled},
+    context::{JobContext, RunningAttempt},
+    disposition::Handled,
+    event::reserve_event,
+    metrics::AttemptMetrics,
+    outcome::{Decision, decide},
 };
 
-impl Worker {
-    pub(crate) async fn finish(
-        &self,
-        held: RunningAttempt,
-        outcome: Outcome,
-        task: JobContext<'_>,
-    ) -> Handled {
-        let now = self.clock.now();
-        let decided = decide(&held, outcome, now, rand::random());
-        match self.persist_outcome(&held, decided, task).await {
-            Ok((EndResult::CancelRequested, _)) => {
-                // The cancel request arrived while the attempt ran, so it is not retried.
-                let decided = decide(&held, Outcome::Cancel, now, 0.0);
-                match self.persist_outcome(&held, decided, task).await {
-                    Ok((_, report)) => report,
-                    Err(error) => self.write_failed(&held, &error, task),
-                }
-            }
-            Ok((_, report)) => report,
-            Err(error) => self.write_failed(&held, &error, task),
-        }
-    }
-
-    /// Writes the end of an attempt and returns the disposition of its message.
-    async fn persist_outcome(
-        &self,
-        held: &RunningAttempt,
-        decided: Decision,
-        task: JobContext<'_>,
-    ) -> Result<(EndResult, Handled), store::Error> {
-        let job = &held.claimed.job;
-        let now = self.clock.now();
-        let run = AttemptMetrics {
-            account: job.account,
-            kind: job.kind.clone(),
-            outcome: decided.outcome,
-            queue_wait: held.claimed_at.since(job.run_at),
-            run_time: Some(now.since(held.claimed_at)),
-            total_time: now.since(job.run_at),
-            attempt: job.attempts,
-        };
-        let next = decided
-            .due
-            .map(|due| OutgoingMessage::due_at(job.message(), due, task.trace_of(job.id).cloned()));
-        // The message of a job from the ready queue may have been used for another job. Sending the
-        // next message first keeps a crash from leaving this job without one.
-        if let Some(next) = next.as_ref().filter(|_| held.from_ready_queue) {
-            self.queue.send(next, now).await?;
-        }
-        let place =
-            if next.is_none() { self.reserve_event(held.kind.as_deref()).await } else { None };
-        let end = Content::for_ended_job(
-            job.id,
-            &job.kind,
-            decided.ending.status(),
-            decided.ending.error(),
-        );
-        let by = EndedBy { token: &held.owner, event: place.as_ref().map(Reservation::id) };
-        if decided.due.is_none() {
-            self.queue.announce_end(job, by, task.trace_of(job.id), now).await?;
-        }
-        let ended = self.jobs.end_attempt(job, by, decided.ending, now).await?;
-        let (request, attempt) = (task.invocation.request_id, job.attempts);
-        let report = match ended {
-            EndResult::Written => {
-                tracing::info!(
-                    request.id = request, account = %job.account, job = %job.id, kind = %job.kind,
-                    attempt, outcome = ?run.outcome, code = decided.code.map(ErrorCode::as_str),
-                    ran_ms = run.run_time.unwrap_or_default().as_millis(),
-                    "attempt ended"
-                );
-                self.events.publish_end(place, job.account, end).await;
-                let next = next.filter(|_| !held.from_ready_queue);
-                next.map_or_else(Handled::ack, Handled::requeue).with_metrics(run)
-            }
-            EndResult::LeaseLost => {
-                // A later claim has the job and received the same message again. This delivery must
-                // not delete it.
-                tracing::warn!(
-                    request.id = request, account = %job.account, job = %job.id, attempt,
-                    "lease lost"
-                );
-                Handled::nack()
-            }
-            EndResult::CancelRequested => Handled::ack(),
-        };
-        Ok((ended, report))
-    }
-
-    fn write_failed(
-        &self,
-        held: &RunningAttempt,
-        error: &store::Error,
-        task: JobContext<'_>,
-    ) -> Handled {
-        let job = &held.claimed.job;
-        tracing::error!(
-            request.id = task.invocation.request_id, account = %job.account, job = %job.id,
-            attempt = job.attempts, cause = %error,
-            "recording the attempt failed"
-        );
-        Handled::nack_until(held.lease_until)
-    }
-}
-
-#[derive(Debug)]
-struct Decision {
-    ending: AttemptEnd,
-    outcome: AttemptOutcome,
-    code: Option<ErrorCode>,
-    due: Option<Time>,
-}
-
-/// Pure: the writes that follow from an attempt's outcome at `now`. `random` in `[0, 1)` is the
-/// jitter of retry delays.
-fn decide(held: &RunningAttempt, outcome: Outcome, now: Time, random: f64) -> Decision {
-    let job = &held.claimed.job;
-    let spec = held.kind.as_deref().map(|kind| &kind.kind.spec);
-    let expires_at = now + spec.map_or(KindSpec::DEFAULT_RETENTION, KindSpec::retention);
-    let policy = spec.map_or_else(RetryPolicy::default, |spec| spec.retry);
-    let attempt = |outcome, http_status, error| Attempt {
-        number: job.attempts,
-        started_at: job.attempt_started_at,
-        ended_at: Some(now),
-        outcome,
-        http_status,
-        error: Some(error),
-    };
-    let failed = |http_status, error: JobError| Decision {
-        outcome: AttemptOutcome::Failed,
-        code: Some(error.code),
-        due: None,
-        ending: AttemptEnd::Failed {
-            attempt: attempt(AttemptOutcome::Failed, http_status, error),
-            expires_at,
-        },
-    };
-    match outcome {
-        Outcome::Complete(result) if too_large(&result) => failed(
-            None,
-            JobError::new(
-                ErrorCode::ResultTooLarge,
-                format!("the result must be at most {MAX_RESULT_BYTES} bytes"),
-            ),
-        ),
-        Outcome::Complete(result) => Decision {
-            outcome: AttemptOutcome::Completed,
-            code: None,
-            due: None,
-            ending: AttemptEnd::Completed { result, expires_at },
-        },
-        Outcome::Fail { error, http_status } => failed(http_status, error),
-        Outcome::Cancel => {
-            let error = JobError::new(ErrorCode::Cancelled, "cancelled while running");
-            let attempt = attempt(AttemptOutcome::Cancelled, None, error);
-            Decision {
-                outcome: AttemptOutcome::Cancelled,
-                code: Some(ErrorCode::Cancelled),
-                due: None,
-                ending: AttemptEnd::Cancelled { attempt, expires_at },
-            }
-        }
-        Outcome::Retry { error, http_status, .. } if job.attempts >= job.max_attempts => {
-            failed(http_status, error)
-        }
-        Outcome::Retry { after, error, http_status } => {
-            let delay = after.map_or_else(
-                || policy.delay(job.attempts, random),
-                |asked| policy.clamp_retry_after(asked),
+pub async fn finish(
+    worker: &Worker,
+    attempt: &RunningAttempt,
+    outcome: Outcome,
+    context: JobContext<'_>,
+) -> Handled {
+    match persist_or_cancel(worker, attempt, outcome, context).await {
+        Ok(handled) => handled,
+        Err(error) => {
+            let job = &attempt.claimed.job;
+            tracing::error!(
+                request.id = context.invocation.request_id, account = %job.account, job = %job.id,
+                attempt = job.attempts, cause = %error,
+                "recording the attempt failed"
             );
-            let due_at = now + delay;
-            Decision {
-                outcome: AttemptOutcome::Retried,
-                code: Some(error.code),
-                due: Some(due_at),
-                ending: AttemptEnd::Queued {
-                    attempt: attempt(AttemptOutcome::Retried, http_status, error),
-                    due_at,
-                    // The next message may arrive before this write and be used for another job.
-                    // Other permits then have to find this job in the ready queue.
-                    listed: held.from_ready_queue && due_at < held.lease_until,
-                },
-            }
+            Handled::nack_until(attempt.lease_until)
         }
     }
 }
 
-fn too_large(result: &RawValue) -> bool {
-    result.get().len() > MAX_RESULT_BYTES
+async fn persist_or_cancel(
+    worker: &Worker,
+    attempt: &RunningAttempt,
+    outcome: Outcome,
+    context: JobContext<'_>,
+) -> Result<Handled, store::Error> {
+    let now = worker.clock.now();
+    let decision = decide(attempt, outcome, now, rand::random());
+    if let Some(handled) = persist_outcome(worker, attempt, decision, context).await? {
+        return Ok(handled);
+    }
+    // The cancel request arrived while the attempt ran, so it is not retried.
+    let cancelled = decide(attempt, Outcome::Cancel, now, 0.0);
+    let handled = persist_outcome(worker, attempt, cancelled, context).await?;
+    Ok(handled.unwrap_or_else(Handled::ack))
+}
+
+/// Writes the end of an attempt. `None` if the job's cancellation was requested: nothing is
+/// written, and the attempt has to end as cancelled.
+async fn persist_outcome(
+    worker: &Worker,
+    attempt: &RunningAttempt,
+    decision: Decision,
+    context: JobContext<'_>,
+) -> Result<Option<Handled>, store::Error> {
+    let job = &attempt.claimed.job;
+    let now = worker.clock.now();
+    let next = decision
+        .due
+        .map(|due| OutgoingMessage::due_at(job.message(), due, context.trace_of(job.id).cloned()));
+    // The message of a job from the ready queue may have been used for another job. Sending the
+    // next message first keeps a crash from leaving this job without one.
+    if let Some(next) = next.as_ref().filter(|_| attempt.from_ready_queue) {
+        worker.queue.send(next, now).await?;
+    }
+    let reservation = if next.is_none() {
+        reserve_event(&worker.events, attempt.kind.as_deref()).await
+    } else {
+        None
+    };
+    let (status, error) = (decision.ending.status(), decision.ending.error());
+    let content = Content::for_ended_job(job.id, &job.kind, status, error);
+    let by = EndedBy { token: &attempt.owner, event: reservation.as_ref().map(Reservation::id) };
+    if next.is_none() {
+        worker.queue.announce_end(job, by, context.trace_of(job.id), now).await?;
+    }
+    Ok(match worker.jobs.end_attempt(job, by, decision.ending, now).await? {
+        EndResult::Written => {
+            let metrics = metrics(attempt, decision.outcome, now);
+            log_end(&metrics, decision.code, attempt, context);
+            worker.events.publish_end(reservation, job.account, content).await;
+            let next = next.filter(|_| !attempt.from_ready_queue);
+            Some(next.map_or_else(Handled::ack, Handled::requeue).with_metrics(metrics))
+        }
+        EndResult::LeaseLost => {
+            // A later claim has the job and received the same message again. This delivery must
+            // not delete it.
+            tracing::warn!(
+                request.id = context.invocation.request_id, account = %job.account, job = %job.id,
+                attempt = job.attempts,
+                "lease lost"
+            );
+            Some(Handled::nack())
+        }
+        EndResult::CancelRequested => None,
+    })
+}
+
+fn metrics(attempt: &RunningAttempt, outcome: AttemptOutcome, now: Time) -> AttemptMetrics {
+    let job = &attempt.claimed.job;
+    AttemptMetrics {
+        account: job.account,
+        kind: job.kind.clone(),
+        outcome,
+        queue_wait: attempt.claimed_at.since(job.run_at),
+        run_time: Some(now.since(attempt.claimed_at)),
+        total_time: now.since(job.run_at),
+        attempt: job.attempts,
+    }
+}
+
+fn log_end(
+    metrics: &AttemptMetrics,
+    code: Option<ErrorCode>,
+    attempt: &RunningAttempt,
+    context: JobContext<'_>,
+) {
+    let job = &attempt.claimed.job;
+    tracing::info!(
+        request.id = context.invocation.request_id, account = %job.account, job = %job.id,
+        kind = %job.kind, attempt = job.attempts, outcome = ?metrics.outcome,
+        code = code.map(ErrorCode::as_str),
+        ran_ms = metrics.run_time.unwrap_or_default().as_millis(),
+        "attempt ended"
+    );
 }

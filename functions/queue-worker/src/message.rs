@@ -31,13 +31,13 @@ impl ReceivedMessage {
             record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
         let sent_at = record.attributes.get("SentTimestamp").and_then(|millis| millis.parse().ok());
         let trace = record.message_attributes.get("traceparent");
-        let dead = source.rsplit(':').next() == Some(dead_letters.name());
-        let mut message = decode(&record.body.unwrap_or_default(), dead);
+        let is_dead_letter = source.rsplit(':').next() == Some(dead_letters.name());
+        let mut message = decode(&record.body.unwrap_or_default(), is_dead_letter);
         let due = record
             .message_attributes
             .get("SCHEDULED_TIME")
             .and_then(|due| due.string_value.as_ref());
-        if let (true, Ok(Message::Schedule(run)), Some(due)) = (dead, &mut message, due)
+        if let (true, Ok(Message::Schedule(run)), Some(due)) = (is_dead_letter, &mut message, due)
             && run.at == SCHEDULED_TIME
         {
             run.at.clone_from(due);
@@ -47,7 +47,7 @@ impl ReceivedMessage {
             receipt: record.receipt_handle.unwrap_or_default(),
             receive_count: count.unwrap_or(1),
             sent_at: sent_at.map(Time::from_millis),
-            is_dead_letter: dead,
+            is_dead_letter,
             message,
             trace: trace.and_then(|value| value.string_value.as_deref()?.parse().ok()),
         }
@@ -57,11 +57,11 @@ impl ReceivedMessage {
 /// Decodes a message body. A dead letter of EventBridge Scheduler may be the `SendMessage` request
 /// that failed, with the message in it. AWS documents this by an example only
 /// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html>).
-fn decode(body: &str, dead: bool) -> Result<Message, InvalidMessage> {
+fn decode(body: &str, is_dead_letter: bool) -> Result<Message, InvalidMessage> {
     match Message::decode(body) {
-        Err(InvalidMessage::Malformed) if dead => {
-            let call: Value = serde_json::from_str(body).unwrap_or_default();
-            Message::decode(call["MessageBody"].as_str().unwrap_or_default())
+        Err(InvalidMessage::Malformed) if is_dead_letter => {
+            let request: Value = serde_json::from_str(body).unwrap_or_default();
+            Message::decode(request["MessageBody"].as_str().unwrap_or_default())
         }
         message => message,
     }
@@ -84,35 +84,41 @@ mod tests {
             "https://sqs.eu-west-1.amazonaws.com/123456789012/\
              tollgate-DeadLetterQueue-2BCDEFGHIJKLM",
         );
-        let of = |record: SqsMessage| ReceivedMessage::from_record(record, &dead_letters);
-        let [job, broken] =
-            event.records.into_iter().map(of).collect::<Vec<_>>().try_into().unwrap();
+        let received = |record: SqsMessage| ReceivedMessage::from_record(record, &dead_letters);
+        let [job, malformed] =
+            event.records.into_iter().map(received).collect::<Vec<_>>().try_into().unwrap();
         assert_eq!((job.receive_count, job.is_dead_letter, job.trace.is_some()), (2, false, true));
         assert_eq!(job.sent_at, Some(Time::from_millis(1_795_190_400_000)));
         assert!(matches!(
             job.message,
             Ok(Message::Job(message)) if message.kind == "echo".parse().unwrap()
         ));
-        assert_eq!((broken.receive_count, broken.is_dead_letter, broken.trace), (1, true, None));
-        assert!(matches!(broken.message, Err(InvalidMessage::Malformed)));
+        assert_eq!(
+            (malformed.receive_count, malformed.is_dead_letter, malformed.trace),
+            (1, true, None)
+        );
+        assert!(matches!(malformed.message, Err(InvalidMessage::Malformed)));
     }
 
     #[test]
     fn decodes_scheduler_dead_letters() {
         let text = r#"{"v":1,"schedule":{"name":"nightly","at":"2026-11-20T16:00:00Z"}}"#;
-        let call =
+        let request =
             serde_json::json!({"MessageBody": text, "QueueUrl": "https://sqs/jobs"}).to_string();
-        for body in [text, &call] {
+        for body in [text, &request] {
             assert!(
                 matches!(decode(body, true), Ok(Message::Schedule(run)) if run.at.ends_with("Z"))
             );
         }
         assert!(
-            matches!(decode(&call, false), Err(InvalidMessage::Malformed)),
+            matches!(decode(&request, false), Err(InvalidMessage::Malformed)),
             "not a dead letter"
         );
-        for rubbish in ["", "{}", r#"{"MessageBody":7}"#, r#"{"MessageBody":"x"}"#] {
-            assert!(matches!(decode(rubbish, true), Err(InvalidMessage::Malformed)), "{rubbish}");
+        for malformed in ["", "{}", r#"{"MessageBody":7}"#, r#"{"MessageBody":"x"}"#] {
+            assert!(
+                matches!(decode(malformed, true), Err(InvalidMessage::Malformed)),
+                "{malformed}"
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Clients of the job targets.
 
+pub mod event;
 mod http;
 pub mod records;
 mod response;

@@ -15,7 +15,7 @@ use runtime::telemetry::Traceparent;
 use standardwebhooks::Webhook;
 
 use super::response;
-use crate::attempt::{fail, not_allowed, retry};
+use crate::outcome::{fail, not_allowed, retry};
 
 /// The HTTP client for targets.
 #[derive(Debug)]
@@ -45,8 +45,8 @@ impl Targets {
         Self::with_client(Outbound::new(allow_private))
     }
 
-    pub const fn with_client(way: Outbound) -> Self {
-        Self(way)
+    pub const fn with_client(client: Outbound) -> Self {
+        Self(client)
     }
 
     /// Posts a job to its target and interprets the response.
@@ -63,7 +63,7 @@ impl Targets {
 
     async fn send(&self, attempt: HttpAttempt<'_>, now: Time) -> Outcome {
         let (client, url) = match self.0.prepare(attempt.url) {
-            Ok(way) => way,
+            Ok(prepared) => prepared,
             Err(OutboundError::NotPublic(_)) => return not_allowed(),
             Err(OutboundError::InvalidAddress) => {
                 return fail(ErrorCode::TargetUnreachable, "invalid target address");
@@ -80,11 +80,11 @@ impl Targets {
             return fail(ErrorCode::TargetForbidden, "invalid signing secret");
         };
         let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0));
-        let answered = match self.0.send(request).await {
+        let result = match self.0.send(request).await {
             Ok(response) => response::read(response, now).await,
             Err(error) => Err(error),
         };
-        answered.unwrap_or_else(|error| error_outcome(&error))
+        result.unwrap_or_else(|error| error_outcome(&error))
     }
 }
 
@@ -121,6 +121,10 @@ fn error_outcome(error: &reqwest::Error) -> Outcome {
     if is_address_refused(error) {
         return not_allowed();
     }
-    let what = if error.is_connect() { "could not be reached" } else { "closed the connection" };
-    retry(ErrorCode::TargetUnreachable, &format!("the target {what}"))
+    let message = if error.is_connect() {
+        "the target could not be reached"
+    } else {
+        "the target closed the connection"
+    };
+    retry(ErrorCode::TargetUnreachable, message)
 }

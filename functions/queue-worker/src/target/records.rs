@@ -9,8 +9,8 @@ use serde_json::{json, value::to_raw_value};
 use store::{Applied, RowStore};
 
 use crate::{
-    Invocation,
-    attempt::{fail, retry},
+    context::Invocation,
+    outcome::{fail, retry},
 };
 
 /// Applies a payload's activities in one transaction. The result depends on the payload alone: an
@@ -31,8 +31,8 @@ pub async fn apply(
         Err(violations) => {
             let first =
                 violations.first().map(|first| format!("{} {}", first.pointer, first.detail));
-            let why = format!("invalid payload for tables: {}", first.unwrap_or_default());
-            return fail(ErrorCode::PayloadInvalid, &why);
+            let message = format!("invalid payload for tables: {}", first.unwrap_or_default());
+            return fail(ErrorCode::PayloadInvalid, &message);
         }
     };
     match rows.apply(job.account, job.id, &effects, marker_until).await {

@@ -22,10 +22,10 @@ pub async fn read(response: Response, now: SystemTime) -> Result<Outcome, reqwes
         });
     }
     let http_status = Some(status.as_u16());
-    let error = |why: &str| {
+    let error = |suffix: &str| {
         JobError::new(
             ErrorCode::TargetStatus,
-            format!("the target returned {}{why}", status.as_u16()),
+            format!("the target returned {}{suffix}", status.as_u16()),
         )
     };
     Ok(match status.as_u16() {
@@ -61,8 +61,8 @@ fn result(body: &[u8]) -> Box<RawValue> {
         .and_then(|text| serde_json::from_str::<Box<RawValue>>(text).ok());
     // `RawValue` checks the syntax only; a full parse also rejects numbers and nesting that clients
     // couldn't parse.
-    let sound = parsed.filter(|raw| serde_json::from_str::<serde_json::Value>(raw.get()).is_ok());
-    sound.unwrap_or_else(|| {
+    let valid = parsed.filter(|raw| serde_json::from_str::<serde_json::Value>(raw.get()).is_ok());
+    valid.unwrap_or_else(|| {
         to_raw_value(&String::from_utf8_lossy(body)).unwrap_or_else(|_| RawValue::NULL.to_owned())
     })
 }
@@ -104,16 +104,16 @@ mod tests {
     #[test]
     fn parses_retry_after() {
         let now = httpdate::parse_http_date("Fri, 20 Nov 2026 16:00:00 GMT").unwrap();
-        let pause = |status: u16, text: &str| {
+        let delay = |status: u16, text: &str| {
             let headers =
                 [("retry-after".parse().unwrap(), text.parse().unwrap())].into_iter().collect();
             retry_after(StatusCode::from_u16(status).unwrap(), &headers, now)
-                .map(|pause| pause.as_secs())
+                .map(|delay| delay.as_secs())
         };
-        assert_eq!(pause(503, "7"), Some(7));
-        assert_eq!(pause(429, "Fri, 20 Nov 2026 16:01:00 GMT"), Some(60));
-        assert_eq!(pause(429, "Fri, 20 Nov 2026 15:00:00 GMT"), Some(0));
-        assert_eq!(pause(500, "7"), None);
-        assert_eq!(pause(503, "soon"), None);
+        assert_eq!(delay(503, "7"), Some(7));
+        assert_eq!(delay(429, "Fri, 20 Nov 2026 16:01:00 GMT"), Some(60));
+        assert_eq!(delay(429, "Fri, 20 Nov 2026 15:00:00 GMT"), Some(0));
+        assert_eq!(delay(500, "7"), None);
+        assert_eq!(delay(503, "soon"), None);
     }
 }
