@@ -14,7 +14,7 @@ use store::connect;
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let config = PushConfig::read(&environment)?;
-    let pusher = Pusher::new(&connect(&environment)?, config, Clock::system());
+    let pusher = Pusher::new(connect(&environment)?, config, Clock::system());
     let pusher = &pusher;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Trigger>| {
         let deadline = Time::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));

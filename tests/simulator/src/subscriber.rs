@@ -52,7 +52,7 @@ impl Stack {
             table: crate::TABLE.into(),
             address: Self::push_address(),
         };
-        Pusher::new(&self.clients("push"), config, self.clock())
+        Pusher::new(self.clients("push"), config, self.clock())
     }
 
     /// Creates a ticket.
