@@ -42,7 +42,7 @@ impl Bootstrap {
             .http_client(http_client(TrustedRoots::Machine))
             .load()
             .await;
-        let accounts = AccountStore::new(Table::new(Clients::of(&config).dynamodb, self.table));
+        let accounts = AccountStore::new(Table::new(Clients::of(&config).dynamodb(), self.table));
         let now = Clock::system().now();
         let account =
             Account::create(id::generate(now, rand::random()), self.account, rand::random(), now);
