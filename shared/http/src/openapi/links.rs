@@ -17,7 +17,7 @@ pub fn add(
     let links: Map<_, _> = operations
         .values()
         .filter(|(target, _)| target.name() != route.name())
-        .filter_map(|(target, id)| Some((id.clone(), link(route, collection, target, id)?)))
+        .filter_map(|(target, id)| Some((id.clone(), link(collection, target, id)?)))
         .collect();
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
@@ -34,13 +34,13 @@ pub fn add(
 fn collection(route: &Route) -> Option<&'static str> {
     match route.method.as_str() {
         "POST" => Some(route.path),
-        "PUT" => route.path.rsplit_once("/{").map(|(collection, _)| collection),
+        "PUT" => Some(route.path.strip_suffix('}')?.rsplit_once("/{")?.0),
         _ => None,
     }
 }
 
 /// The link to `target`, if its path is the new resource's or below.
-fn link(route: &Route, collection: &str, target: &Route, id: &str) -> Option<Value> {
+fn link(collection: &str, target: &Route, id: &str) -> Option<Value> {
     let below = target.path.strip_prefix(collection)?.strip_prefix("/{")?;
     let (created, rest) = below.split_once('}')?;
     if rest.contains('{') {
@@ -50,7 +50,6 @@ fn link(route: &Route, collection: &str, target: &Route, id: &str) -> Option<Val
     let mut parameters: Map<_, _> = placeholders(collection)
         .map(|name| (name.to_owned(), json!(format!("$request.path.{name}"))))
         .collect();
-    debug_assert!(placeholders(route.path).count() >= parameters.len());
     parameters.insert(created.to_owned(), json!(format!("$response.body#/{property}")));
     Some(json!({"operationId": id, "parameters": parameters}))
 }
