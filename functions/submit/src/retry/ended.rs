@@ -1,5 +1,5 @@
-//! Ensures that the event and the callback of a job's end are sent, although a retry removes the end
-//! from the job.
+//! Ensures that the event and the callback of a job's end are sent, although the retry removes the
+//! end from the job.
 
 use std::time::Duration;
 
