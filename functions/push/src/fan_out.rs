@@ -44,7 +44,7 @@ pub async fn fan_out(
         })
         .buffer_unordered(MAX_CONCURRENT)
         // A failed connection doesn't hold up the others.
-        .fold(Ok(()), async |all, one| all.and(one))
+        .fold(Ok(()), async |all, result| all.and(result))
         .await
 }
 
