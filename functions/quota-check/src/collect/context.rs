@@ -41,7 +41,7 @@ pub struct SourceUsage {
     pub state: SourceState,
 }
 
-/// Stores the state of a source. An error is only logged, since the usage is stored.
+/// Stores the state of a source. An error is only logged.
 pub async fn store_state(
     collector: &Collector,
     source: &Source,
