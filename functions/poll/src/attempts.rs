@@ -7,7 +7,7 @@ use axum::{Json, extract::State};
 use model::id::JobId;
 use tollgate_http::{ApiError, Caller, PathParam, Query};
 
-use crate::App;
+use crate::jobs::{Jobs, read_job};
 
 /// List a job's attempts, oldest first.
 #[utoipa::path(
@@ -23,13 +23,13 @@ use crate::App;
     responses((status = 200, description = "The attempts", body = Attempts)),
 )]
 pub async fn list(
-    State(app): State<Arc<App>>,
+    State(jobs): State<Arc<Jobs>>,
     caller: Caller,
     PathParam(id): PathParam<JobId>,
     mut query: Query,
 ) -> Result<Json<Attempts>, ApiError> {
     let account = caller.target_account(query.account()?)?;
     query.reject_unknown()?;
-    let job = app.read(account, id).await?;
+    let job = read_job(&jobs, account, id).await?;
     Ok(Json(Attempts { items: job.all_attempts() }))
 }

@@ -1,30 +1,24 @@
 //! `GET /v1/events`.
 
-use std::{sync::Arc, time::Duration};
+mod read;
+mod response;
 
-use api::{EventBody, EventPage, Problem, encode_position, parameter};
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use http::{HeaderMap, HeaderName, header};
-use model::{
-    event::{Event, MAX_ACCOUNTS, ReadCursor, ReadFrom},
-    id::AccountId,
-};
-use store::{Batch, NextRead, ReadLimits};
+use std::sync::Arc;
+
+use api::{EventPage, Problem, parameter};
+use axum::{extract::State, response::Response};
+use http::HeaderMap;
+use model::event::{MAX_ACCOUNTS, ReadFrom};
+use store::ReadLimits;
 use tollgate_http::{ApiError, Caller, Query};
 
-use crate::{App, wait::preferred_wait, waiter::Waiter};
+use crate::long_poll::{Waiter, preferred_wait};
+
+pub use read::Events;
 
 /// Limit for the events of a page, since Lambda limits the size of a response. A single larger
 /// event is still returned.
 const MAX_PAGE_BYTES: usize = 1024 * 1024;
-
-/// Poll interval of a long poll. Together with the reorder window, an event is read within a
-/// second; a wait of 20 seconds costs 40 read units per account.
-const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// List events, oldest first.
 ///
@@ -74,71 +68,27 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
     ),
 )]
 pub async fn list(
-    State(app): State<Arc<App>>,
+    State(events): State<Arc<Events>>,
     caller: Caller,
     mut query: Query,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let named = query.accounts(MAX_ACCOUNTS)?;
-    let accounts =
-        app.accounts.visible_accounts(&caller.subscriber(), named, app.clock.now()).await?;
+    let (subscriber, ids) = (caller.subscriber(), query.accounts(MAX_ACCOUNTS)?);
+    let accounts = events.accounts.visible_accounts(&subscriber, ids, events.clock.now()).await?;
     let accounts = accounts.ok_or(Problem::NotFound)?;
-    let limit = query.limit()?;
+    let limits = ReadLimits { events: query.limit()?, bytes: MAX_PAGE_BYTES };
     let start = query.start()?;
     query.reject_unknown()?;
     let wait = preferred_wait(&headers);
-    let extent = ReadLimits { events: limit, bytes: MAX_PAGE_BYTES };
     // A client that starts now and doesn't wait needs only the cursor.
-    let begins = start == ReadFrom::Now && wait.is_none();
-    let mut position = match start {
-        ReadFrom::Oldest => ReadCursor::oldest(app.clock.now()),
-        ReadFrom::Now => app.events.end_cursor(&accounts).await?,
-        ReadFrom::After(position) => position,
-    };
-    let mut waiter = Waiter::new(&app, caller.account(), wait);
-    let events = if begins {
+    let is_cursor_enough = start == ReadFrom::Now && wait.is_none();
+    let mut cursor = read::start_cursor(&events, start, &accounts).await?;
+    let mut waiter = Waiter::new(&events.long_polls, caller.account(), wait);
+    let page = if is_cursor_enough {
         Ok(Vec::new())
     } else {
-        app.await_events(&accounts, &mut position, extent, &mut waiter).await
+        read::wait_for_events(&events, &accounts, &mut cursor, limits, &mut waiter).await
     };
-    let waited = waiter.end().await;
-    let events = events?;
-    let page = EventPage {
-        items: events.into_iter().map(EventBody::from).collect(),
-        next_cursor: encode_position(&position),
-    };
-    let applied =
-        waited.applied().map(|wait| [(HeaderName::from_static("preference-applied"), wait)]);
-    let later =
-        waited.retry_after(None).map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
-    let cache = [(header::CACHE_CONTROL, "private, no-store")];
-    Ok((cache, applied, later, Json(page)).into_response())
-}
-
-impl App {
-    /// Reads until there is an event or the wait is over.
-    async fn await_events(
-        &self,
-        accounts: &[AccountId],
-        position: &mut ReadCursor,
-        extent: ReadLimits,
-        waiter: &mut Waiter<'_>,
-    ) -> Result<Vec<Event>, ApiError> {
-        loop {
-            let Batch { events, next_read: rest } =
-                self.events.read(accounts, position, extent).await?;
-            if !events.is_empty() || waiter.is_over() {
-                return Ok(events);
-            }
-            let goes_on = match rest {
-                // Expired events are skipped page by page.
-                NextRead::Immediately => true,
-                NextRead::At(time) => waiter.pause(time.since(self.clock.now())).await,
-                NextRead::OnNewEvent => waiter.pause(POLL_INTERVAL).await,
-            };
-            if !goes_on {
-                return Ok(events);
-            }
-        }
-    }
+    let wait_result = waiter.end().await;
+    Ok(response::page(page?, &cursor, wait_result))
 }

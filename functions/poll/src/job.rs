@@ -1,31 +1,25 @@
 //! `GET /v1/jobs/{id}`.
 
+mod etag;
+mod response;
+mod wait;
+
 use std::sync::Arc;
 
-use api::{JobBody, Problem, parameter};
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use api::{JobBody, parameter};
+use axum::{extract::State, response::Response};
+use http::{HeaderMap, header};
 use model::{
-    id::{AccountId, JobId},
+    id::JobId,
     job::{CompletionTimes, Job, retry_after},
     time::Time,
 };
 use tollgate_http::{ApiError, Caller, PathParam, Query};
 
 use crate::{
-    App,
-    wait::{ETag, preferred_wait},
-    waiter::{WaitResult, Waiter},
+    jobs::Jobs,
+    long_poll::{Waiter, preferred_wait},
 };
-
-/// Maximum age in seconds of a job that is read again with strong consistency if it isn't found. A
-/// client may poll before every replica has the job. Otherwise an eventually consistent read at
-/// half the price is enough; it may show a change slightly late.
-const YOUNG_SECONDS: u64 = 5;
 
 /// Get a job.
 ///
@@ -62,7 +56,7 @@ const YOUNG_SECONDS: u64 = 5;
     ),
 )]
 pub async fn get(
-    State(app): State<Arc<App>>,
+    State(jobs): State<Arc<Jobs>>,
     caller: Caller,
     PathParam(id): PathParam<JobId>,
     mut query: Query,
@@ -70,58 +64,22 @@ pub async fn get(
 ) -> Result<Response, ApiError> {
     let account = caller.target_account(query.account()?)?;
     query.reject_unknown()?;
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let mut waiter = Waiter::new(&app, caller.account(), preferred_wait(&headers));
-    let job = app.await_change(account, id, known, &mut waiter).await;
-    let waited = waiter.end().await;
+    let if_none_match = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let mut waiter = Waiter::new(&jobs.long_polls, caller.account(), preferred_wait(&headers));
+    let job = wait::wait_for_change(&jobs, account, id, if_none_match, &mut waiter).await;
+    let wait_result = waiter.end().await;
     let job = job?;
-    let now = app.clock.now();
-    let pace = if job.status.is_terminal() {
-        CompletionTimes::default()
-    } else {
-        app.completion_times(&job, now).await
-    };
-    Ok(job_response(caller.account(), job, pace, known, waited, now))
+    let now = jobs.clock.now();
+    let completion_times = completion_times(&jobs, &job, now).await;
+    let retry_after = wait_result.retry_after(retry_after(&job, completion_times, now));
+    Ok(response::job(caller.account(), job, if_none_match, retry_after, wait_result.applied()))
 }
 
-fn job_response(
-    caller: AccountId,
-    job: Job,
-    pace: CompletionTimes,
-    known: Option<&str>,
-    waited: WaitResult,
-    now: Time,
-) -> Response {
-    let etag = ETag::of(&job);
-    let retry_after = waited.retry_after(retry_after(&job, pace, now));
-    let fields = [
-        (header::ETAG, Some(etag.to_string())),
-        (header::CACHE_CONTROL, Some("private, no-cache".to_owned())),
-        (header::RETRY_AFTER, retry_after.map(|seconds| seconds.to_string())),
-        (HeaderName::from_static("preference-applied"), waited.applied()),
-    ];
-    let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?.parse().ok()?)));
-    let headers: HeaderMap = fields.collect();
-    if known.is_some_and(|known| etag.is_among(known)) {
-        (StatusCode::NOT_MODIFIED, headers).into_response()
-    } else {
-        (headers, Json(JobBody::for_caller(caller, job))).into_response()
+/// Completion times of the job's kind, unless the job is finished. A failed read must not fail the
+/// request.
+async fn completion_times(jobs: &Jobs, job: &Job, now: Time) -> CompletionTimes {
+    if job.status.is_terminal() {
+        return CompletionTimes::default();
     }
-}
-
-impl App {
-    /// The job, if the account has it and its retention hasn't ended.
-    pub(crate) async fn read(&self, account: AccountId, id: JobId) -> Result<Job, ApiError> {
-        let now = self.clock.now();
-        let mut job = self.jobs.get(account, id, false, now).await?;
-        if job.is_none() && now.since(model::id::time_of(&id)).as_secs() < YOUNG_SECONDS {
-            job = self.jobs.get(account, id, true, now).await?;
-        }
-        job.ok_or_else(|| Problem::NotFound.into())
-    }
-
-    /// A failed read of completion times must not fail the request.
-    async fn completion_times(&self, job: &Job, now: Time) -> CompletionTimes {
-        self.paces.read(job.account, &job.kind, now).await.unwrap_or_default()
-    }
+    jobs.completion_times.read(job.account, &job.kind, now).await.unwrap_or_default()
 }

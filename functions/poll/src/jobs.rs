@@ -1,5 +1,7 @@
 //! `GET /v1/jobs`.
 
+mod read;
+
 use std::sync::Arc;
 
 use api::{Cursor, JobBody, Page, parameter};
@@ -8,7 +10,7 @@ use model::id::{AccountId, JobId};
 use store::Filter;
 use tollgate_http::{ApiError, Caller, Query};
 
-use crate::App;
+pub use read::{Jobs, read_job};
 
 /// List jobs, newest first.
 ///
@@ -38,24 +40,21 @@ use crate::App;
     responses((status = 200, description = "A page", body = Page<JobBody>)),
 )]
 pub async fn list(
-    State(app): State<Arc<App>>,
+    State(jobs): State<Arc<Jobs>>,
     caller: Caller,
     mut query: Query,
 ) -> Result<Json<Page<JobBody>>, ApiError> {
     let account = caller.target_account(query.account()?)?;
     let filter = Filter { status: query.take("status")?, kind: query.take("kind")? };
     let limit = query.limit()?;
-    let list = cursor_tag(account, &filter);
-    let before = query.cursor::<JobId>(&list)?;
+    let tag = cursor_tag(account, &filter);
+    let before = query.cursor::<JobId>(&tag)?;
     query.reject_unknown()?;
-    let page = app.jobs.page(account, &filter, before, limit, app.clock.now()).await?;
+    let page = jobs.store.page(account, &filter, before, limit, jobs.clock.now()).await?;
+    let items = page.jobs.into_iter().map(|job| JobBody::for_caller(caller.account(), job));
     Ok(Json(Page {
-        items: page
-            .jobs
-            .into_iter()
-            .map(|job| JobBody::for_caller(caller.account(), job))
-            .collect(),
-        next_cursor: page.ended_at.map(|id| Cursor { after: id.to_string() }.encode(&list)),
+        items: items.collect(),
+        next_cursor: page.ended_at.map(|id| Cursor { after: id.to_string() }.encode(&tag)),
     }))
 }
 

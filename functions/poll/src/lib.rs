@@ -2,45 +2,48 @@
 
 mod attempts;
 mod caller;
+mod compat;
 mod events;
 mod heartbeat;
 mod job;
 mod jobs;
+mod long_poll;
 mod rate;
 mod rows;
-mod token;
 mod usage;
-mod wait;
-mod waiter;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, extract::FromRef};
 use runtime::{clock::Clock, config::PollConfig, telemetry::Metrics};
 use store::{
     AccountStore, Clients, CompletionTimeStore, EventStore, JobStore, KindStore, RowStore, Table,
-    Tallies, UsageStore, WaitSlots, warm_up,
+    Tallies, Throughput, UsageStore, WaitSlots, warm_up,
 };
 use tollgate_http::{ApiMiddleware, Issuer, KeyUsage};
+
+use compat::{bandwidth_used, token};
+use events::Events;
+use jobs::Jobs;
+use long_poll::LongPolls;
+use usage::Usage;
 
 /// Requests that take longer are answered as unavailable. The function's timeout in the template is
 /// 28 seconds, so a long poll of twenty seconds fits.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(26);
 
-#[derive(Debug)]
+/// One context per noun, and the middleware's.
+#[derive(Clone, Debug, FromRef)]
 pub struct App {
-    accounts: Arc<AccountStore>,
-    issuer: Option<Arc<Issuer>>,
-    kinds: KindStore,
-    jobs: JobStore,
-    events: EventStore,
+    jobs: Arc<Jobs>,
+    events: Arc<Events>,
+    rows: Arc<RowStore>,
+    usage: Arc<Usage>,
+    throughput: Throughput,
+    middleware: ApiMiddleware,
     tallies: Tallies,
-    paces: CompletionTimeStore,
-    rows: RowStore,
-    usage: UsageStore,
-    wait_slots: WaitSlots,
-    clock: Clock,
-    metrics: Metrics,
+    /// Opens the connection to DynamoDB.
+    kinds: Arc<KindStore>,
 }
 
 impl App {
@@ -48,25 +51,41 @@ impl App {
     pub fn new(clients: Clients, config: PollConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb(), config.table);
         let tallies = Tallies::new(&table, &clock);
+        let throughput = tallies.rates.clone();
         let metrics = tallies.counters.count(metrics);
-        Self {
-            accounts: Arc::new(AccountStore::new(table.clone())),
+        let accounts = Arc::new(AccountStore::new(table.clone()));
+        let middleware = ApiMiddleware {
+            accounts: accounts.clone(),
             issuer: config.tokens.map(|tokens| Arc::new(Issuer::new(tokens))),
-            kinds: KindStore::new(table.clone()),
-            jobs: JobStore::new(table.clone()),
-            events: EventStore::new(
-                table.clone(),
-                tallies.rates.clone(),
-                metrics.clone(),
-                clock.clone(),
-            ),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            key_usage: KeyUsage::Logged,
+            timeout: REQUEST_TIMEOUT,
+        };
+        let slots = WaitSlots::new(table.clone(), config.wait_slots);
+        let long_polls = Arc::new(LongPolls { slots, clock: clock.clone() });
+        let jobs = Jobs {
+            store: JobStore::new(table.clone()),
+            completion_times: CompletionTimeStore::new(table.clone()),
+            long_polls: long_polls.clone(),
+            clock: clock.clone(),
+        };
+        let events = Events {
+            store: EventStore::new(table.clone(), throughput.clone(), metrics, clock.clone()),
+            accounts,
+            long_polls,
+            clock: clock.clone(),
+        };
+        let usage = Usage { store: UsageStore::new(table.clone()), clock };
+        Self {
+            jobs: Arc::new(jobs),
+            events: Arc::new(events),
+            rows: Arc::new(RowStore::new(table.clone())),
+            usage: Arc::new(usage),
+            throughput,
+            middleware,
             tallies,
-            paces: CompletionTimeStore::new(table.clone()),
-            rows: RowStore::new(table.clone()),
-            usage: UsageStore::new(table.clone()),
-            wait_slots: WaitSlots::new(table, config.wait_slots),
-            clock,
-            metrics,
+            kinds: Arc::new(KindStore::new(table)),
         }
     }
 
@@ -82,7 +101,7 @@ impl App {
     }
 }
 
-tollgate_http::routes! { Arc<App>:
+tollgate_http::routes! { App:
     heartbeat::heartbeat,
     jobs::list,
     job::get,
@@ -91,20 +110,13 @@ tollgate_http::routes! { Arc<App>:
     rate::get,
     rows::list,
     usage::chart,
-    usage::bandwidth_used,
+    bandwidth_used::get,
     token::get,
     caller::get,
 }
 
 /// The routes with middleware and state.
 pub fn router(app: App) -> Router {
-    let gate = ApiMiddleware {
-        accounts: app.accounts.clone(),
-        issuer: app.issuer.clone(),
-        clock: app.clock.clone(),
-        metrics: app.metrics.clone(),
-        key_usage: KeyUsage::Logged,
-        timeout: REQUEST_TIMEOUT,
-    };
-    gate.wrap(routes().with_state(Arc::new(app)))
+    let middleware = app.middleware.clone();
+    middleware.wrap(routes().with_state(app))
 }

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use api::{Cursor, Page, Problem, RowBody, parameter};
 use axum::{Json, extract::State};
 use model::records::Identifier;
+use store::RowStore;
 use tollgate_http::{ApiError, Caller, PathParam, Query};
-
-use crate::App;
 
 /// List the rows of a table, as written by jobs with the target `records`.
 ///
@@ -34,20 +33,20 @@ use crate::App;
     responses((status = 200, description = "A page", body = Page<RowBody>)),
 )]
 pub async fn list(
-    State(app): State<Arc<App>>,
+    State(rows): State<Arc<RowStore>>,
     caller: Caller,
     PathParam(table): PathParam<Identifier>,
     mut query: Query,
 ) -> Result<Json<Page<RowBody>>, ApiError> {
     let account = caller.target_account(query.account()?)?;
     let limit = query.limit()?;
-    let list = format!("rows {account} {table}");
-    let after = query.cursor::<String>(&list)?;
+    let tag = format!("rows {account} {table}");
+    let after = query.cursor::<String>(&tag)?;
     query.reject_unknown()?;
-    let page = app.rows.page(account, &table, after.as_deref(), limit).await?;
+    let page = rows.page(account, &table, after.as_deref(), limit).await?;
     let items = page.rows.into_iter().map(RowBody::try_from).collect::<Result<_, _>>();
     Ok(Json(Page {
         items: items.map_err(|_| Problem::Internal)?,
-        next_cursor: page.ended_at.map(|after| Cursor { after }.encode(&list)),
+        next_cursor: page.ended_at.map(|after| Cursor { after }.encode(&tag)),
     }))
 }

@@ -1,28 +1,32 @@
-//! `GET /v1/usage`, and its compatibility form `GET /metrics/bandwidth_used`.
+//! `GET /v1/usage`.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod query;
 
-use api::{Cursor, Problem, UsagePage, UsagePoint, parameter};
+use std::sync::Arc;
+
+use api::{Cursor, UsagePage, UsagePoint, parameter};
 use axum::{Json, extract::State};
 use model::{
     time::Time,
-    usage::{Direction, Filter, InvalidRange, Label, Lookback, Points, Series, Step, Windows},
+    usage::{Direction, Label, Step},
 };
-use store::SeriesOrigins;
+use runtime::clock::Clock;
+use store::{SeriesOrigins, UsageStore};
 use tollgate_http::{ApiError, Caller, Query};
 
-use crate::App;
+pub use query::ChartQuery;
 
 /// Approximate number of points per page: about two megabytes with labels of typical length.
 const PAGE_POINTS: usize = 15_000;
-/// Limit for the points of a response in bytes. It leaves room for the rest of the body within
-/// Lambda's limit of 6 MB
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
-const MAX_RESPONSE_BYTES: usize = 6_000_000;
 /// Maximum number of series per page.
 const PAGE_SERIES: usize = 100;
-/// Maximum number of series of `GET /metrics/bandwidth_used`, which has no pages.
-const MAX_SERIES: usize = 500;
+
+/// Context of usage charts.
+#[derive(Debug)]
+pub struct Usage {
+    pub store: UsageStore,
+    pub clock: Clock,
+}
 
 /// Chart usage: bytes per series and time window.
 ///
@@ -68,144 +72,28 @@ const MAX_SERIES: usize = 500;
     responses((status = 200, description = "A page", body = UsagePage)),
 )]
 pub async fn chart(
-    State(app): State<Arc<App>>,
+    State(usage): State<Arc<Usage>>,
     caller: Caller,
     mut query: Query,
 ) -> Result<Json<UsagePage>, ApiError> {
-    let wanted = ChartQuery::read(&caller, &mut query, app.clock.now())?;
-    let list = wanted.cursor_tag();
-    let after = query.cursor::<String>(&list)?;
+    let chart = ChartQuery::read(&caller, &mut query, usage.clock.now())?;
+    let tag = chart.cursor_tag();
+    let after = query.cursor::<String>(&tag)?;
     query.reject_unknown()?;
-    let most = (PAGE_POINTS / wanted.windows.count().max(1)).clamp(1, PAGE_SERIES);
-    let shown = caller.is_admin();
-    let (mut series, mut last) = app.usage.series(&wanted.filter, after.as_deref(), most).await?;
-    let fits = wanted.fitting(&series, shown);
-    if fits < series.len() {
-        (series, last) = app.usage.series(&wanted.filter, after.as_deref(), fits.max(1)).await?;
+    let (after, is_admin) = (after.as_deref(), caller.is_admin());
+    let max_series = (PAGE_POINTS / chart.windows.count().max(1)).clamp(1, PAGE_SERIES);
+    let (mut series, mut last) = usage.store.series(&chart.filter, after, max_series).await?;
+    let fitting = chart.fitting(&series, is_admin);
+    if fitting < series.len() {
+        (series, last) = usage.store.series(&chart.filter, after, fitting.max(1)).await?;
     }
-    let points = app.usage.chart(&series, wanted.windows).await?;
-    let each = series.iter().zip(&points);
+    let points = usage.store.chart(&series, chart.windows).await?;
+    let items = series.iter().zip(&points).flat_map(|(SeriesOrigins { series, .. }, points)| {
+        UsagePoint::all(series, points, is_admin)
+    });
     Ok(Json(UsagePage {
-        items: each
-            .flat_map(|(SeriesOrigins { series, .. }, points)| {
-                UsagePoint::all(series, points, shown)
-            })
-            .collect(),
-        next_cursor: last.map(|after| Cursor { after }.encode(&list)),
-        step: wanted.windows.step(),
+        items: items.collect(),
+        next_cursor: last.map(|after| Cursor { after }.encode(&tag)),
+        step: chart.windows.step(),
     }))
-}
-
-/// Chart usage (bandwidth service API).
-///
-/// Like `GET /v1/usage`, but the response has only the points and no pages: larger results than 500
-/// series or 6 MB are refused. For `admin`, series of several accounts with the same names are
-/// added up.
-#[utoipa::path(
-    get, path = "/metrics/bandwidth_used", tag = "compat", operation_id = "getBandwidthUsed",
-    params(
-        ("type" = Option<Direction>, Query, description = "Only this direction"),
-        ("service" = Option<Label>, Query, description = "Only this service"),
-        ("route" = Option<Label>, Query, description = "Only this route"),
-        (
-            "account" = Option<parameter::AccountId>, Query,
-            description = "Only this account; requires `admin`"
-        ),
-        (
-            "lookback_duration" = Option<parameter::Lookback>, Query,
-            description = "Length of the range up to now, such as `5m`; defaults to `1h`"
-        ),
-        (
-            "from" = Option<Time>, Query,
-            description = "Start of the range, instead of `lookback_duration`"
-        ),
-        ("to" = Option<Time>, Query, description = "End of the range; defaults to now"),
-        ("step" = Option<Step>, Query, description = "Length of a window"),
-    ),
-    responses((status = 200, description = "The points", body = Vec<UsagePoint>)),
-)]
-pub async fn bandwidth_used(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    mut query: Query,
-) -> Result<Json<Vec<UsagePoint>>, ApiError> {
-    let wanted = ChartQuery::read(&caller, &mut query, app.clock.now())?;
-    query.reject_unknown()?;
-    let (series, last) = app.usage.series(&wanted.filter, None, MAX_SERIES).await?;
-    let fits = wanted.fitting(&series, false);
-    if last.is_some() || fits < series.len() {
-        let detail = format!(
-            "exceeds the limit of {MAX_SERIES} series and 6 MB: \
-             with the {} points that each series has, {fits} of them; name a \
-             type, service or route, look less far back, take a longer step, \
-             or read GET /v1/usage page by page",
-            wanted.windows.count()
-        );
-        return Err(Problem::InvalidParameter { name: "query", detail }.into());
-    }
-    let points = app.usage.chart(&series, wanted.windows).await?;
-    let mut sums: BTreeMap<Series, Points> = BTreeMap::new();
-    for (counting, points) in series.into_iter().zip(points) {
-        let series = Series { account: None, ..counting.series };
-        sums.entry(series).or_insert_with(|| Points::new(wanted.windows)).merge(&points);
-    }
-    Ok(Json(
-        sums.iter().flat_map(|(series, points)| UsagePoint::all(series, points, false)).collect(),
-    ))
-}
-
-struct ChartQuery {
-    filter: Filter,
-    windows: Windows,
-}
-
-impl ChartQuery {
-    fn read(caller: &Caller, query: &mut Query, now: Time) -> Result<Self, Problem> {
-        let account = match query.account()? {
-            None if caller.is_admin() => None,
-            named => Some(caller.target_account(named)?),
-        };
-        let filter = Filter {
-            account,
-            direction: query.take::<Direction>("type")?,
-            service: query.take::<Label>("service")?,
-            route: query.take::<Label>("route")?,
-        };
-        let lookback = query.take::<Lookback>("lookback_duration")?;
-        let (from, to) = (query.take::<Time>("from")?, query.take::<Time>("to")?);
-        let step = query.take::<Step>("step")?;
-        let refused =
-            |name, detail: &str| Problem::InvalidParameter { name, detail: detail.to_owned() };
-        if lookback.is_some() && (from.is_some() || to.is_some()) {
-            return Err(refused("lookback_duration", "not allowed with from or to"));
-        }
-        if to.is_some() && from.is_none() {
-            return Err(refused("to", "requires from"));
-        }
-        let asked = if from.is_some() { "from" } else { "lookback_duration" };
-        let from = from.unwrap_or_else(|| now - lookback.unwrap_or_default().0);
-        let windows = Windows::new(from, to, step, now).map_err(|why| match why {
-            InvalidRange::Empty => refused("from", &why.to_string()),
-            InvalidRange::TooMany(_) => {
-                refused(if step.is_some() { "step" } else { asked }, &why.to_string())
-            }
-        })?;
-        Ok(Self { filter, windows })
-    }
-
-    /// How many of the series, from the first on, fit into a response.
-    fn fitting(&self, series: &[SeriesOrigins], shown: bool) -> usize {
-        let sizes = series.iter().map(|counting| UsagePoint::max_bytes(&counting.series, shown));
-        let ends = sizes.scan(0, |end: &mut usize, bytes| {
-            *end = end.saturating_add(bytes.saturating_mul(self.windows.count()));
-            Some(*end)
-        });
-        ends.take_while(|end| *end <= MAX_RESPONSE_BYTES).count()
-    }
-
-    /// Identifies the list of a cursor. The time range isn't part of it, since it moves on from
-    /// page to page.
-    fn cursor_tag(&self) -> String {
-        format!("usage {:?} {:?}", self.filter, self.windows.step())
-    }
 }

@@ -12,7 +12,7 @@ use store::account_of_event;
 pub enum Trigger {
     /// A WebSocket event
     /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html>).
-    Socket { connection: ConnectionId, what: SocketEvent },
+    Socket { connection: ConnectionId, event: SocketEvent },
     /// Accounts with new events, from stream records
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>).
     NewEvents { accounts: BTreeSet<AccountId> },
@@ -93,30 +93,26 @@ impl TryFrom<Event> for Trigger {
     type Error = String;
 
     fn try_from(event: Event) -> Result<Self, String> {
-        Ok(match event {
-            Event::Stream { records } => Self::NewEvents {
-                accounts: records
-                    .iter()
-                    .filter_map(|record| account_of_event(&record.dynamodb.keys.pk.text))
-                    .collect(),
-            },
-            Event::Socket { request_context: context, query_string_parameters, body } => {
-                Self::Socket {
-                    connection: context
-                        .connection_id
-                        .parse()
-                        .map_err(|error| format!("connectionId {error}"))?,
-                    what: match context.event_type {
-                        Kind::Connect => SocketEvent::Connect {
-                            ticket: query_string_parameters
-                                .and_then(|parameters| parameters.ticket),
-                        },
-                        Kind::Message => SocketEvent::Message(body.unwrap_or_default()),
-                        Kind::Disconnect => SocketEvent::Disconnect,
-                    },
-                }
+        match event {
+            Event::Stream { records } => {
+                let partitions = records.iter().map(|record| &record.dynamodb.keys.pk.text);
+                let accounts = partitions.filter_map(|partition| account_of_event(partition));
+                Ok(Self::NewEvents { accounts: accounts.collect() })
             }
-        })
+            Event::Socket { request_context, query_string_parameters, body } => {
+                let Context { event_type, connection_id } = request_context;
+                let connection =
+                    connection_id.parse().map_err(|error| format!("connectionId {error}"))?;
+                let event = match event_type {
+                    Kind::Connect => SocketEvent::Connect {
+                        ticket: query_string_parameters.and_then(|parameters| parameters.ticket),
+                    },
+                    Kind::Message => SocketEvent::Message(body.unwrap_or_default()),
+                    Kind::Disconnect => SocketEvent::Disconnect,
+                };
+                Ok(Self::Socket { connection, event })
+            }
+        }
     }
 }
 
@@ -127,19 +123,22 @@ mod tests {
     #[test]
     fn parses_aws_events() {
         let connect = serde_json::from_str(include_str!("../fixtures/connect.json")).unwrap();
-        let Trigger::Socket { connection, what: SocketEvent::Connect { ticket } } = connect else {
+        let Trigger::Socket { connection, event: SocketEvent::Connect { ticket } } = connect else {
             panic!("{connect:?}")
         };
         assert_eq!((connection.as_str(), ticket.as_deref()), ("L0SM9cOFvHcCIhw=", Some("abc")));
-        let said = serde_json::from_str(include_str!("../fixtures/message.json")).unwrap();
-        let Trigger::Socket { what: SocketEvent::Message(text), .. } = said else {
-            panic!("{said:?}")
+        let message = serde_json::from_str(include_str!("../fixtures/message.json")).unwrap();
+        let Trigger::Socket { event: SocketEvent::Message(text), .. } = message else {
+            panic!("{message:?}")
         };
         assert_eq!(text, "{\"action\":\"ping\"}");
-        let left = serde_json::from_str(include_str!("../fixtures/disconnect.json")).unwrap();
-        assert!(matches!(left, Trigger::Socket { what: SocketEvent::Disconnect, .. }), "{left:?}");
-        let news = serde_json::from_str(include_str!("../fixtures/stream.json")).unwrap();
-        let Trigger::NewEvents { accounts } = news else { panic!("{news:?}") };
+        let disconnect = serde_json::from_str(include_str!("../fixtures/disconnect.json")).unwrap();
+        assert!(
+            matches!(disconnect, Trigger::Socket { event: SocketEvent::Disconnect, .. }),
+            "{disconnect:?}"
+        );
+        let stream = serde_json::from_str(include_str!("../fixtures/stream.json")).unwrap();
+        let Trigger::NewEvents { accounts } = stream else { panic!("{stream:?}") };
         let accounts: Vec<_> = accounts.iter().map(ToString::to_string).collect();
         assert_eq!(accounts, ["acc_01kagzwy00e40r2081040g2081"]);
     }

@@ -6,18 +6,23 @@
 
 mod apply;
 mod collect;
+mod enlist;
 mod evaluate;
 mod gauges;
+mod jobs;
 mod mail;
+mod quota_work;
+mod quotas;
 mod reconcile;
 mod release;
 mod rescue;
 mod resend;
+mod send_mails;
 mod source;
 mod totals;
 mod walk;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use model::time::Time;
 use outbound::Outbound;
@@ -29,8 +34,13 @@ use store::{
 };
 use tokio::sync::Semaphore;
 
-pub use apply::LEASE;
+use collect::Collector;
+use gauges::GaugePublisher;
+use jobs::Jobs;
+use quotas::Quotas;
+
 pub use collect::Collected;
+pub use quota_work::LEASE;
 
 /// How long the first evaluation of quotas waits for sources.
 const SOURCE_WAIT: Duration = Duration::from_secs(5);
@@ -48,24 +58,12 @@ pub struct Tick {
 
 #[derive(Debug)]
 pub struct Checker {
-    jobs: JobStore,
-    due: DueStore,
-    walks: WalkStore,
-    queue: JobQueue,
-    sources: SourceStore,
-    usage: UsageStore,
-    quotas: QuotaStore,
-    accounts: AccountStore,
-    events: EventStore,
-    mailer: Mailer,
-    metric_store: MetricStore,
-    gauges: Gauges,
-    outbound: Outbound,
-    /// Limits the number of concurrent usage writes.
-    writes: Semaphore,
+    jobs: Jobs,
+    collector: Collector,
+    quotas: Quotas,
+    gauges: GaugePublisher,
     tallies: Tallies,
     clock: Clock,
-    metrics: Metrics,
 }
 
 impl Checker {
@@ -74,90 +72,110 @@ impl Checker {
         let table = Table::new(clients.dynamodb(), config.table);
         let tallies = Tallies::new(&table, &clock);
         let metrics = tallies.counters.count(metrics);
-        Self {
-            jobs: JobStore::new(table.clone()),
+        let accounts = Arc::new(AccountStore::new(table.clone()));
+        let (throughput, queue) =
+            (tallies.rates.clone(), JobQueue::new(clients.sqs(), config.queue_url));
+        let gauges = GaugePublisher {
+            gauges: Gauges::new(clients.cloudwatch(), config.namespace),
+            queue: queue.clone(),
+            clock: clock.clone(),
+        };
+        let jobs = Jobs {
+            store: JobStore::new(table.clone()),
             due: DueStore::new(table.clone()),
             walks: WalkStore::new(table.clone()),
-            quotas: QuotaStore::new(table.clone()),
-            accounts: AccountStore::new(table.clone()),
-            events: EventStore::new(
-                table.clone(),
-                tallies.rates.clone(),
-                metrics.clone(),
-                clock.clone(),
-            ),
-            mailer: Mailer::new(clients.ses(), config.sender),
-            gauges: Gauges::new(clients.cloudwatch(), config.namespace),
-            queue: JobQueue::new(clients.sqs(), config.queue_url),
+            queue,
+            accounts: accounts.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let collector = Collector {
             sources: SourceStore::new(table.clone()),
-            usage: UsageStore::new(table),
-            metric_store: MetricStore::new(clients.cloudwatch()),
+            usage: UsageStore::new(table.clone()),
+            cloudwatch: MetricStore::new(clients.cloudwatch()),
             outbound: Outbound::new(config.allow_private_targets).with_gzip(),
-            writes: Semaphore::new(collect::WRITES),
-            tallies,
-            clock,
-            metrics,
-        }
+            writes: Semaphore::new(collect::MAX_CONCURRENT_WRITES),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let quotas = Quotas {
+            store: QuotaStore::new(table.clone()),
+            usage: collector.usage.clone(),
+            accounts,
+            events: EventStore::new(table, throughput, metrics, clock.clone()),
+            mailer: Mailer::new(clients.ses(), config.sender),
+            clock: clock.clone(),
+        };
+        Self { jobs, collector, quotas, gauges, tallies, clock }
     }
 
-    /// Returns this checker with `way` as the client for Prometheus pages.
+    /// Returns this checker with `client` as the client for Prometheus pages.
     #[must_use]
-    pub fn with_client(self, way: Outbound) -> Self {
-        Self { outbound: way, ..self }
+    pub fn with_client(self, client: Outbound) -> Self {
+        Self { collector: Collector { outbound: client, ..self.collector }, ..self }
     }
 
-    /// Runs all steps for the minute `due`. `request` is the Lambda request ID.
+    /// Collects the sources due in a minute.
+    ///
+    /// # Errors
+    /// When the table can't be read, so that nothing was collected. Errors of a single source are
+    /// stored in its state and logged.
+    pub async fn collect(&self, request_id: &str, due: Time) -> Result<Collected, Error> {
+        collect::collect(&self.collector, request_id, due).await
+    }
+
+    /// Runs all steps for the minute `due`. `request_id` is the Lambda request ID.
     ///
     /// # Errors
     /// When AWS can't be reached or refuses a request. The error is logged here.
-    pub async fn check(&self, request: &str, due: Time) -> Result<(), Error> {
-        let watched = Box::pin(self.collect_and_evaluate(request, due));
-        let begun = self.clock.now();
-        let (watched, audited, released, rescued) = tokio::join!(
-            watched,
-            Box::pin(self.reconcile(request, due)),
-            Box::pin(self.release(request, begun)),
-            Box::pin(self.rescue(request, begun)),
+    pub async fn check(&self, request_id: &str, due: Time) -> Result<(), Error> {
+        let evaluating = Box::pin(self.collect_and_evaluate(request_id, due));
+        let started = self.clock.now();
+        let (evaluated, reconciled, released, rescued) = tokio::join!(
+            evaluating,
+            Box::pin(reconcile::reconcile(&self.jobs, request_id, due)),
+            Box::pin(release::release(&self.jobs, request_id, started)),
+            Box::pin(rescue::rescue(&self.jobs, request_id, started)),
         );
-        let log = |outcome: &Result<(), Error>, what: &str| {
-            if let Err(error) = outcome {
-                tracing::error!(request.id = request, cause = %error, "{what}");
+        let log = |result: &Result<(), Error>, message: &str| {
+            if let Err(error) = result {
+                tracing::error!(request.id = request_id, cause = %error, "{message}");
             }
         };
-        log(&audited, "reconciling the ready queue failed");
+        log(&reconciled, "reconciling the ready queue failed");
         log(&released, "releasing due jobs failed");
         log(&rescued, "finding overdue jobs failed");
         self.tallies.flush().await;
-        watched.and(audited).and(released).and(rescued)
+        evaluated.and(reconciled).and(released).and(rescued)
     }
 
     /// Collects usage and evaluates the quotas. Sources that respond quickly are evaluated right
     /// away, with the earlier counts of the others, so that a slow source delays no quota. The
     /// quotas are evaluated again when all sources have responded or failed.
-    async fn collect_and_evaluate(&self, request: &str, due: Time) -> Result<(), Error> {
-        let begun = self.clock.now();
-        let mut collecting = Box::pin(self.collect_or_log(request, due));
-        if let Ok((collected, outcome)) = tokio::time::timeout(SOURCE_WAIT, &mut collecting).await {
-            return outcome.and(self.evaluate_and_apply(request, collected, begun, true).await);
+    async fn collect_and_evaluate(&self, request_id: &str, due: Time) -> Result<(), Error> {
+        let started = self.clock.now();
+        let mut collecting = Box::pin(self.collect_or_log(request_id, due));
+        if let Ok((collected, result)) = tokio::time::timeout(SOURCE_WAIT, &mut collecting).await {
+            let evaluated = self.evaluate_and_apply(request_id, collected, started, true).await;
+            return result.and(evaluated);
         }
         let late = async {
-            let (collected, outcome) = collecting.await;
-            outcome.and(self.evaluate_and_apply(request, collected, begun, true).await)
+            let (collected, result) = collecting.await;
+            result.and(self.evaluate_and_apply(request_id, collected, started, true).await)
         };
-        let (early, late) = tokio::join!(
-            self.evaluate_and_apply(request, Collected::default(), begun, false),
-            late
-        );
+        let nothing = Collected::default();
+        let (early, late) =
+            tokio::join!(self.evaluate_and_apply(request_id, nothing, started, false), late);
         early.and(late)
     }
 
     /// Collects from all sources. If that fails, returns empty counts with the error.
-    async fn collect_or_log(&self, request: &str, due: Time) -> (Collected, Result<(), Error>) {
-        match self.collect(request, due).await {
+    async fn collect_or_log(&self, request_id: &str, due: Time) -> (Collected, Result<(), Error>) {
+        match self.collect(request_id, due).await {
             Ok(collected) => (collected, Ok(())),
             Err(error) => {
                 tracing::error!(
-                    request.id = request, cause = %error,
+                    request.id = request_id, cause = %error,
                     "collecting usage failed"
                 );
                 (Collected::default(), Err(error))
@@ -169,23 +187,28 @@ impl Checker {
     /// also publishes gauges.
     async fn evaluate_and_apply(
         &self,
-        request: &str,
-        collected: Collected,
-        begun: Time,
+        request_id: &str,
+        Collected { open_hours, up }: Collected,
+        started: Time,
         is_last: bool,
     ) -> Result<(), Error> {
-        let Collected { open_hours: heads, up } = collected;
-        let mut evaluated = self.evaluate(heads, begun).await.inspect_err(|error| {
-            tracing::error!(request.id = request, cause = %error, "evaluating quotas failed");
-        })?;
-        let held = std::mem::take(&mut evaluated.leased);
-        let shown = async {
+        let mut evaluated =
+            evaluate::evaluate(&self.quotas, open_hours, started).await.inspect_err(|error| {
+                tracing::error!(
+                    request.id = request_id, cause = %error,
+                    "evaluating quotas failed"
+                );
+            })?;
+        let leased = std::mem::take(&mut evaluated.leased);
+        let publishing = async {
             if is_last {
-                self.publish_gauges(request, &evaluated, &up).await;
+                gauges::publish_gauges(&self.gauges, request_id, &evaluated, &up).await;
             }
         };
-        let (unnoted, ()) = tokio::join!(self.send_mails(held, begun + MAIL_START_LIMIT), shown);
-        match evaluated.failed + unnoted {
+        let mails_until = started + MAIL_START_LIMIT;
+        let (mails_failed, ()) =
+            tokio::join!(send_mails::send_mails(&self.quotas, leased, mails_until), publishing);
+        match evaluated.failed + mails_failed {
             0 => Ok(()),
             n => Err(Error::Unavailable(format!("{n} quotas failed"))),
         }

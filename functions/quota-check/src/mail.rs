@@ -43,13 +43,13 @@ struct Content {
 #[derive(Template)]
 #[template(path = "alert.html")]
 struct Html<'a> {
-    said: &'a Content,
+    content: &'a Content,
 }
 
 #[derive(Template)]
 #[template(path = "alert.txt")]
 struct Text<'a> {
-    said: &'a Content,
+    content: &'a Content,
 }
 
 /// Renders the mail about a threshold reached in a period, as of `now`, which may be after the
@@ -59,44 +59,47 @@ struct Text<'a> {
 /// Not expected: the templates are compiled.
 pub fn mail(
     quota: &Quota,
-    tally: &PeriodUsage,
+    usage: &PeriodUsage,
     threshold: Threshold,
     block: Option<&Block>,
     now: Time,
 ) -> Result<Mail, askama::Error> {
-    let said = Content::of(quota, tally, threshold, block, now);
-    let (text, html) = (Text { said: &said }.render()?, Html { said: &said }.render()?);
-    Ok(Mail { subject: said.subject, text, html })
+    let content = Content::of(quota, usage, threshold, block, now);
+    let (text, html) = (Text { content: &content }.render()?, Html { content: &content }.render()?);
+    Ok(Mail { subject: content.subject, text, html })
 }
 
 impl Content {
     fn of(
         quota: &Quota,
-        tally: &PeriodUsage,
+        usage: &PeriodUsage,
         threshold: Threshold,
         block: Option<&Block>,
         now: Time,
     ) -> Self {
         let Quota { name, spec, .. } = quota;
-        let (zone, used, limit) = (spec.zone(), tally.used, tally.limit_bytes);
-        let (is_used_up, is_over) = (used >= limit, now >= tally.period.end);
+        let (zone, used, limit) = (spec.zone(), usage.used, usage.limit_bytes);
+        let (is_used_up, is_over) = (used >= limit, now >= usage.period.end);
         let (is, ends) = if is_over { ("was", "Ended") } else { ("is", "Ends") };
         let headline = if is_used_up && threshold.percent() == 100 {
             format!("All of it {is} used")
         } else {
             format!("{} % of it {is} used", threshold.percent())
         };
-        let period = period(spec.period, tally.period, &zone);
+        let period = period(spec.period, usage.period, &zone);
         let mut facts = vec![
             ("Counted", counted(spec)),
             ("Period", format!("{period} ({})", spec.timezone)),
-            (ends, time(&zone, tally.period.end)),
+            (ends, time(&zone, usage.period.end)),
         ];
-        facts.extend(projection(tally, &zone, now).map(|text| ("At this pace", text)));
+        facts.extend(projection(usage, &zone, now).map(|text| ("At this pace", text)));
         // A late mail must not read as if it were about the current period.
-        let of_then = if is_over { format!(", {period}") } else { String::new() };
+        let ended_period = if is_over { format!(", {period}") } else { String::new() };
         Self {
-            subject: format!("[Tollgate] Quota {name}: {} % used{of_then}", threshold.percent()),
+            subject: format!(
+                "[Tollgate] Quota {name}: {} % used{ended_period}",
+                threshold.percent()
+            ),
             headline,
             quota: name.to_string(),
             // Dark enough for white text.
@@ -108,8 +111,8 @@ impl Content {
             filled: u8::try_from((u128::from(used) * 100 / u128::from(limit.max(1))).min(100))
                 .unwrap_or(100),
             facts,
-            chart: Chart::of(quota, tally, &zone, now),
-            advice: advice(quota, tally, block, &zone, now),
+            chart: Chart::of(quota, usage, &zone, now),
+            advice: advice(quota, usage, block, &zone, now),
             footer: format!(
                 "You get this because you are a recipient of the quota {name}. \
                  Each threshold sends one mail per period. \
@@ -127,12 +130,17 @@ impl Content {
 
 /// Describes the usage that counts.
 fn counted(spec: &QuotaSpec) -> String {
-    let of = |noun: &str, label: &Option<_>| {
+    let named = |noun: &str, label: &Option<_>| {
         label.as_ref().map(|label| format!(", {noun} {label}")).unwrap_or_default()
     };
     let account =
         spec.account.map(|account: AccountId| format!(", account {account}")).unwrap_or_default();
-    format!("{}{}{}{account}", spec.r#type, of("service", &spec.service), of("route", &spec.route))
+    format!(
+        "{}{}{}{account}",
+        spec.r#type,
+        named("service", &spec.service),
+        named("route", &spec.route)
+    )
 }
 
 fn period(length: PeriodLength, period: Period, zone: &Zone) -> String {
@@ -141,22 +149,22 @@ fn period(length: PeriodLength, period: Period, zone: &Zone) -> String {
         PeriodLength::Day => "%A, %-d %B %Y",
         PeriodLength::Hour => "%-d %B %Y, from %H:%M",
     };
-    shown(zone, period.start, format)
+    local_time(zone, period.start, format)
 }
 
 fn time(zone: &Zone, time: Time) -> String {
-    shown(zone, time, "%-d %B %Y, %H:%M")
+    local_time(zone, time, "%-d %B %Y, %H:%M")
 }
 
-fn shown(zone: &Zone, time: Time, format: &str) -> String {
+fn local_time(zone: &Zone, time: Time, format: &str) -> String {
     zone.local(time)
         .map_or_else(|_| time.to_string(), |local: Zoned| local.strftime(format).to_string())
 }
 
 /// Usage expected at the end of the period, and when the limit would be reached, at the current
 /// rate.
-fn projection(tally: &PeriodUsage, zone: &Zone, now: Time) -> Option<String> {
-    let PeriodUsage { used, limit_bytes: limit, period, .. } = *tally;
+fn projection(usage: &PeriodUsage, zone: &Zone, now: Time) -> Option<String> {
+    let PeriodUsage { used, limit_bytes: limit, period, .. } = *usage;
     let projected = period.projected(used, now).filter(|_| now < period.end)?;
     let end = format!(
         "{} by the end of the period, {} %",
@@ -167,24 +175,24 @@ fn projection(tally: &PeriodUsage, zone: &Zone, now: Time) -> Option<String> {
         return Some(end);
     }
     let elapsed = now.since(period.start).as_millis();
-    let until =
+    let millis =
         u64::try_from(elapsed * u128::from(limit) / u128::from(used.max(1))).unwrap_or(u64::MAX);
-    let when = period.start + std::time::Duration::from_millis(until);
-    Some(format!("{end}; all of it is used on {}", time(zone, when)))
+    let used_up_at = period.start + std::time::Duration::from_millis(millis);
+    Some(format!("{end}; all of it is used on {}", time(zone, used_up_at)))
 }
 
 fn advice(
     quota: &Quota,
-    tally: &PeriodUsage,
+    usage: &PeriodUsage,
     block: Option<&Block>,
     zone: &Zone,
     now: Time,
 ) -> Vec<String> {
     let Quota { name, spec, .. } = quota;
-    let end = time(zone, tally.period.end);
+    let end = time(zone, usage.period.end);
     let mut advice = Vec::new();
     match (spec.enforce, block) {
-        _ if now >= tally.period.end => {
+        _ if now >= usage.period.end => {
             advice.push(format!("The period ended on {end}; this is how it ended."));
         }
         (_, Some(block)) => advice.push(format!(

@@ -5,7 +5,7 @@ use model::{
 };
 use store::Error;
 
-use crate::Checker;
+use crate::{jobs::Jobs, resend::resend};
 
 /// Index entries read per call.
 ///
@@ -22,54 +22,56 @@ const ROUND_MINUTES: u32 = 15;
 /// in the same sixtieth of the index wait until it is shorter than a page.
 const SEGMENTS_A_MINUTE: u32 = 4;
 
-impl Checker {
-    /// Sends permits for jobs that seem to have none. The run for the minute `due` reads that
-    /// minute's segments of a large index.
-    pub(crate) async fn reconcile(&self, request: &str, due: Time) -> Result<(), Error> {
-        let now = self.clock.now();
-        let (overdue, messages) = self.overdue(reconcile::overdue_before(now), due).await?;
-        if overdue.is_empty() {
-            return Ok(());
-        }
-        let audit = reconcile::reconcile(&overdue, messages, rand::random_range(0..usize::MAX));
-        let resent = self.resend(audit.overdue, &audit.permits, now).await;
-        let (overdue, sent) = (audit.overdue, resent.sent);
-        if audit.missing > 0 {
-            tracing::warn!(request.id = request, overdue, messages, sent, "missing permits resent");
-        } else {
-            tracing::info!(request.id = request, overdue, messages, sent, "jobs are overdue");
-        }
-        resent.require_all().map(drop)
+/// Sends permits for jobs that seem to have none. The run for the minute `due` reads that
+/// minute's segments of a large index.
+pub async fn reconcile(jobs: &Jobs, request_id: &str, due: Time) -> Result<(), Error> {
+    let now = jobs.clock.now();
+    let (overdue, messages) = read_overdue(jobs, reconcile::overdue_before(now), due).await?;
+    if overdue.is_empty() {
+        return Ok(());
     }
+    let reconciled = reconcile::reconcile(&overdue, messages, rand::random_range(0..usize::MAX));
+    let resent = resend(jobs, reconciled.overdue, &reconciled.permits, now).await;
+    let (overdue, sent) = (reconciled.overdue, resent.sent);
+    if reconciled.missing > 0 {
+        tracing::warn!(request.id = request_id, overdue, messages, sent, "missing permits resent");
+    } else {
+        tracing::info!(request.id = request_id, overdue, messages, sent, "jobs are overdue");
+    }
+    resent.require_all().map(drop)
+}
 
-    /// The jobs due by `since`, and the queue depth. All jobs if the index fits a page, otherwise
-    /// those of this minute's segments, with the first page if it exceeds the queue depth.
-    async fn overdue(&self, since: Time, minute: Time) -> Result<(Vec<OverdueJob>, usize), Error> {
-        let first = self.jobs.overdue(since, 0, 1, PAGE).await?;
-        if first.jobs.is_empty() && !first.more {
-            return Ok((Vec::new(), 0));
-        }
-        let messages = self.queue.depth().await?;
-        let mut jobs = first.jobs;
-        if first.more {
-            // If the queue may hold all permits, few are sent. Keep the first page out, as its jobs
-            // would use these up every minute.
-            if jobs.len() <= messages {
-                jobs.clear();
-            }
-            jobs.extend(self.segments(since, minute).await?);
-        }
-        Ok((jobs, messages))
+/// The jobs due by `since`, and the queue depth. All jobs if the index fits a page, otherwise
+/// those of this minute's segments, with the first page if it exceeds the queue depth.
+async fn read_overdue(
+    jobs: &Jobs,
+    since: Time,
+    minute: Time,
+) -> Result<(Vec<OverdueJob>, usize), Error> {
+    let first = jobs.store.overdue(since, 0, 1, PAGE).await?;
+    if first.jobs.is_empty() && !first.more {
+        return Ok((Vec::new(), 0));
     }
+    let messages = jobs.queue.depth().await?;
+    let mut overdue = first.jobs;
+    if first.more {
+        // If the queue may hold all permits, few are sent. Keep the first page out, as its jobs
+        // would use these up every minute.
+        if overdue.len() <= messages {
+            overdue.clear();
+        }
+        overdue.extend(segments(jobs, since, minute).await?);
+    }
+    Ok((overdue, messages))
+}
 
-    /// The jobs due by `since` in this minute's segments of a large index.
-    async fn segments(&self, since: Time, minute: Time) -> Result<Vec<OverdueJob>, Error> {
-        let turn = (minute.millis() / 60_000).rem_euclid(i64::from(ROUND_MINUTES));
-        let turn = u32::try_from(turn).unwrap_or(0);
-        let looks = (0..SEGMENTS_A_MINUTE).map(|n| {
-            let segment = turn + n * ROUND_MINUTES;
-            self.jobs.overdue(since, segment, ROUND_MINUTES * SEGMENTS_A_MINUTE, PAGE)
-        });
-        Ok(try_join_all(looks).await?.into_iter().flat_map(|look| look.jobs).collect())
-    }
+/// The jobs due by `since` in this minute's segments of a large index.
+async fn segments(jobs: &Jobs, since: Time, minute: Time) -> Result<Vec<OverdueJob>, Error> {
+    let offset = (minute.millis() / 60_000).rem_euclid(i64::from(ROUND_MINUTES));
+    let offset = u32::try_from(offset).unwrap_or(0);
+    let reads = (0..SEGMENTS_A_MINUTE).map(|n| {
+        let segment = offset + n * ROUND_MINUTES;
+        jobs.store.overdue(since, segment, ROUND_MINUTES * SEGMENTS_A_MINUTE, PAGE)
+    });
+    Ok(try_join_all(reads).await?.into_iter().flat_map(|scan| scan.jobs).collect())
 }

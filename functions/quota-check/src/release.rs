@@ -9,7 +9,7 @@ use model::{
 };
 use store::{DueCursor, DuePage, Error, OutgoingMessage};
 
-use crate::{Checker, resend::SendCount};
+use crate::{jobs::Jobs, resend::SendCount};
 
 /// Entries of a shard read and sent together: ten calls to SQS.
 const PAGE: usize = 100;
@@ -24,63 +24,60 @@ const MAX_PAGES: usize = 500;
 /// Time limit of a run; the next one continues.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-impl Checker {
-    /// Sends the messages of jobs due within the next minutes, each shard of the due list
-    /// independently.
-    ///
-    /// A crashed run, or two concurrent ones, send at most a page of each shard twice. The claim
-    /// makes duplicates harmless.
-    pub(crate) async fn release(&self, request: &str, begun: Time) -> Result<(), Error> {
-        let cursors = self.due.cursors(Pass::Release, begun).await?;
-        let outcomes =
-            join_all(cursors.into_iter().map(|cursor| self.release_shard(cursor, begun))).await;
-        let released: usize = outcomes.iter().map(|(released, _)| released).sum();
-        if released > 0 {
-            tracing::info!(request.id = request, released, "due jobs released");
-        }
-        outcomes.into_iter().try_for_each(|(_, outcome)| outcome)
+/// Sends the messages of jobs due within the next minutes, each shard of the due list
+/// independently.
+///
+/// A crashed run, or two concurrent ones, send at most a page of each shard twice. The claim
+/// makes duplicates harmless.
+pub async fn release(jobs: &Jobs, request_id: &str, started: Time) -> Result<(), Error> {
+    let cursors = jobs.due.cursors(Pass::Release, started).await?;
+    let shards =
+        join_all(cursors.into_iter().map(|cursor| release_shard(jobs, cursor, started))).await;
+    let released: usize = shards.iter().map(|(released, _)| released).sum();
+    if released > 0 {
+        tracing::info!(request.id = request_id, released, "due jobs released");
     }
+    shards.into_iter().try_for_each(|(_, result)| result)
+}
 
-    /// Returns the number of released jobs, and the error that stopped the shard.
-    async fn release_shard(
-        &self,
-        mut cursor: DueCursor,
-        begun: Time,
-    ) -> (usize, Result<(), Error>) {
-        let mut released = 0;
-        for _ in 0..MAX_PAGES {
-            let page = match self.release_page(&cursor, begun).await {
-                Ok((sent, page)) => {
-                    released += sent;
-                    page
-                }
-                Err(error) => return (released, Err(error)),
-            };
-            cursor = cursor.after_page(&page);
-            let is_over =
-                !page.more || released >= MAX_JOBS || self.clock.now() > begun + TIME_LIMIT;
-            if is_over || !page.entries.is_empty() {
-                match self.due.save(cursor).await {
-                    Ok(Some(saved)) if !is_over => cursor = saved,
-                    outcome => return (released, outcome.map(drop)),
-                }
+/// Returns the number of released jobs, and the error that stopped the shard.
+async fn release_shard(
+    jobs: &Jobs,
+    mut cursor: DueCursor,
+    started: Time,
+) -> (usize, Result<(), Error>) {
+    let mut released = 0;
+    for _ in 0..MAX_PAGES {
+        let page = match release_page(jobs, &cursor, started).await {
+            Ok((sent, page)) => {
+                released += sent;
+                page
+            }
+            Err(error) => return (released, Err(error)),
+        };
+        cursor = cursor.after_page(&page);
+        let is_over = !page.more || released >= MAX_JOBS || jobs.clock.now() > started + TIME_LIMIT;
+        if is_over || !page.entries.is_empty() {
+            match jobs.due.save(cursor).await {
+                Ok(Some(saved)) if !is_over => cursor = saved,
+                result => return (released, result.map(drop)),
             }
         }
-        (released, self.due.save(cursor).await.map(drop))
     }
+    (released, jobs.due.save(cursor).await.map(drop))
+}
 
-    /// Returns the number of released jobs and their page.
-    async fn release_page(
-        &self,
-        cursor: &DueCursor,
-        begun: Time,
-    ) -> Result<(usize, DuePage), Error> {
-        let page = self.due.page(cursor, begun, PAGE).await?;
-        let due = page.entries.iter().filter(|entry| entry.purpose == Purpose::Release);
-        let outgoing: Vec<_> =
-            due.map(|entry| OutgoingMessage::due_at(entry.message(), entry.due, None)).collect();
-        let SendCount { sent, .. } =
-            SendCount::of(&self.queue.send_all(&outgoing, self.clock.now()).await).require_all()?;
-        Ok((sent, page))
-    }
+/// Returns the number of released jobs and their page.
+async fn release_page(
+    jobs: &Jobs,
+    cursor: &DueCursor,
+    started: Time,
+) -> Result<(usize, DuePage), Error> {
+    let page = jobs.due.page(cursor, started, PAGE).await?;
+    let due = page.entries.iter().filter(|entry| entry.purpose == Purpose::Release);
+    let outgoing: Vec<_> =
+        due.map(|entry| OutgoingMessage::due_at(entry.message(), entry.due, None)).collect();
+    let SendCount { sent, .. } =
+        SendCount::of(&jobs.queue.send_all(&outgoing, jobs.clock.now()).await).require_all()?;
+    Ok((sent, page))
 }

@@ -25,19 +25,18 @@ pub struct UsageTotals<'a> {
     usage: &'a UsageStore,
     open_hours: &'a [OpenHour],
     /// When reading the open hours began.
-    pub began: Time,
+    pub started: Time,
     before: Mutex<HashMap<PastTotal, Arc<OnceCell<u64>>>>,
 }
 
 impl<'a> UsageTotals<'a> {
-    pub fn new(usage: &'a UsageStore, heads: &'a [OpenHour], began: Time) -> Self {
-        Self { usage, open_hours: heads, began, before: Mutex::default() }
+    pub fn new(usage: &'a UsageStore, open_hours: &'a [OpenHour], started: Time) -> Self {
+        Self { usage, open_hours, started, before: Mutex::default() }
     }
 
     /// The current totals of a quota's series, by origin.
     pub fn now(&self, spec: &QuotaSpec) -> Totals {
-        let counted = self.of(spec).map(|n| (n, self.open_hours[n].total));
-        self.sum(counted)
+        self.sum(self.matching(spec).map(|n| (n, self.open_hours[n].total)))
     }
 
     /// The totals of a quota's series at `time`, for all origins or those in `at`. Costs one read
@@ -48,23 +47,25 @@ impl<'a> UsageTotals<'a> {
         time: Time,
         at: Option<&[Origin]>,
     ) -> Result<Totals, Error> {
-        let wanted =
-            self.of(spec).filter(|n| at.is_none_or(|at| at.contains(&self.open_hours[*n].origin)));
-        let wanted = wanted.map(async |n| Ok::<_, Error>((n, self.past_total(n, time).await?)));
-        let counted: Vec<_> = stream::iter(wanted.collect::<Vec<_>>())
+        let series = self.matching(spec);
+        let series = series
+            .filter(|n| at.is_none_or(|origins| origins.contains(&self.open_hours[*n].origin)));
+        let reads = series.map(async |n| Ok::<_, Error>((n, self.past_total(n, time).await?)));
+        let totals: Vec<_> = stream::iter(reads.collect::<Vec<_>>())
             .buffer_unordered(MAX_CONCURRENT)
             .try_collect()
             .await?;
-        Ok(self.sum(counted.into_iter()))
+        Ok(self.sum(totals.into_iter()))
     }
 
-    fn of(&self, spec: &QuotaSpec) -> impl Iterator<Item = usize> {
+    /// Indices of the open hours that count towards a quota.
+    fn matching(&self, spec: &QuotaSpec) -> impl Iterator<Item = usize> {
         (0..self.open_hours.len()).filter(|n| spec.matches(&self.open_hours[*n].series))
     }
 
-    fn sum(&self, counted: impl Iterator<Item = (usize, u64)>) -> Totals {
+    fn sum(&self, series: impl Iterator<Item = (usize, u64)>) -> Totals {
         let mut totals = Totals::new();
-        for (n, total) in counted {
+        for (n, total) in series {
             let sum = totals.entry(self.open_hours[n].origin.clone()).or_default();
             *sum = sum.saturating_add(total);
         }
@@ -72,14 +73,14 @@ impl<'a> UsageTotals<'a> {
     }
 
     async fn past_total(&self, n: usize, time: Time) -> Result<u64, Error> {
-        let head = &self.open_hours[n];
-        if time < head.hour.start() && head.total_at_start() == 0 {
+        let open_hour = &self.open_hours[n];
+        if time < open_hour.hour.start() && open_hour.total_at_start() == 0 {
             return Ok(0);
         }
         let cell = {
-            let mut known = self.before.lock().unwrap_or_else(PoisonError::into_inner);
-            known.entry((n, time)).or_default().clone()
+            let mut cells = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+            cells.entry((n, time)).or_default().clone()
         };
-        cell.get_or_try_init(|| self.usage.total_before(head, time)).await.copied()
+        cell.get_or_try_init(|| self.usage.total_before(open_hour, time)).await.copied()
     }
 }

@@ -1,50 +1,51 @@
 //! Data plane, writes: jobs, events, usage reports and tickets for WebSocket connections.
 
-mod activities;
 mod batch;
+mod cancel;
 mod compat;
 mod control;
-mod create;
 mod error;
-mod event;
+mod events;
 mod idempotency;
-mod job;
-mod ticket;
+mod jobs;
+mod quota;
+mod retry;
+mod tickets;
+mod trace;
 mod usage;
-mod user;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
+use api::JobRequest;
+use axum::{Router, extract::FromRef};
 use runtime::{clock::Clock, config::SubmitConfig, telemetry::Metrics};
 use store::{
     AccountStore, Clients, ConnectionStore, DueStore, EventStore, IdempotencyStore, JobQueue,
     JobStore, KindStore, Table, Tallies, UsageStore, warm_up,
 };
-use tollgate_http::{ApiMiddleware, Issuer, KeyUsage};
+use tollgate_http::{ApiMiddleware, Contract, Issuer, KeyUsage};
 
-use event::tracker;
+use compat::{activities, tracker, user};
+use control::Control;
+use events::Events;
+use jobs::Jobs;
+use tickets::Tickets;
+use usage::Usage;
 
 /// Requests that take longer are answered as unavailable. The function's timeout in the template is
 /// ten seconds.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(9);
 
-#[derive(Debug)]
+/// One context per use case, and the middleware's.
+#[derive(Clone, Debug, FromRef)]
 pub struct App {
-    accounts: Arc<AccountStore>,
-    issuer: Option<Arc<Issuer>>,
-    kinds: KindStore,
-    jobs: JobStore,
-    events: EventStore,
+    jobs: Arc<Jobs>,
+    control: Arc<Control>,
+    events: Arc<Events>,
+    usage: Arc<Usage>,
+    tickets: Arc<Tickets>,
+    middleware: ApiMiddleware,
     tallies: Tallies,
-    idempotency: IdempotencyStore,
-    connections: ConnectionStore,
-    push_url: String,
-    due: DueStore,
-    usage: UsageStore,
-    queue: JobQueue,
-    clock: Clock,
-    metrics: Metrics,
 }
 
 impl App {
@@ -53,26 +54,51 @@ impl App {
         let table = Table::new(clients.dynamodb(), config.table);
         let tallies = Tallies::new(&table, &clock);
         let metrics = tallies.counters.count(metrics);
-        Self {
-            accounts: Arc::new(AccountStore::new(table.clone())),
+        let accounts = Arc::new(AccountStore::new(table.clone()));
+        let event_store = Arc::new(EventStore::new(
+            table.clone(),
+            tallies.rates.clone(),
+            metrics.clone(),
+            clock.clone(),
+        ));
+        let middleware = ApiMiddleware {
+            accounts: accounts.clone(),
             issuer: config.tokens.map(|tokens| Arc::new(Issuer::new(tokens))),
-            kinds: KindStore::new(table.clone()),
-            jobs: JobStore::new(table.clone()),
-            events: EventStore::new(
-                table.clone(),
-                tallies.rates.clone(),
-                metrics.clone(),
-                clock.clone(),
-            ),
-            tallies,
-            idempotency: IdempotencyStore::new(table.clone()),
-            connections: ConnectionStore::new(table.clone()),
-            push_url: config.push.url,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            key_usage: KeyUsage::Stored,
+            timeout: REQUEST_TIMEOUT,
+        };
+        let jobs = Jobs {
+            accounts: accounts.clone(),
+            kinds: Arc::new(KindStore::new(table.clone())),
+            store: JobStore::new(table.clone()),
             due: DueStore::new(table.clone()),
-            usage: UsageStore::new(table),
+            idempotency: IdempotencyStore::new(table.clone()),
             queue: JobQueue::new(clients.sqs(), config.queue_url),
-            clock,
-            metrics,
+            throughput: tallies.rates.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let control = control(&jobs, event_store.clone());
+        let events = Events {
+            store: event_store,
+            accounts: accounts.clone(),
+            idempotency: jobs.idempotency.clone(),
+            clock: clock.clone(),
+        };
+        let usage_store = UsageStore::new(table.clone());
+        let usage = Usage { store: usage_store, accounts, clock: clock.clone(), metrics };
+        let connections = ConnectionStore::new(table);
+        let tickets = Tickets { connections, push_url: config.push.url, clock };
+        Self {
+            jobs: Arc::new(jobs),
+            control: Arc::new(control),
+            events: Arc::new(events),
+            usage: Arc::new(usage),
+            tickets: Arc::new(tickets),
+            middleware,
+            tallies,
         }
     }
 
@@ -85,19 +111,34 @@ impl App {
     /// Opens the connections to AWS and compiles the job schema, so that the first request doesn't
     /// wait for them.
     pub async fn prime(&self) {
-        job::compile_contract();
-        warm_up(async { tokio::join!(self.kinds.warm_up(), self.queue.warm_up()) }).await;
+        JobRequest::schema();
+        let Jobs { kinds, queue, .. } = &*self.jobs;
+        warm_up(async { tokio::join!(kinds.warm_up(), queue.warm_up()) }).await;
     }
 }
 
-tollgate_http::routes! { Arc<App>:
-    job::submit,
+/// The context of cancelling and retrying. It shares the stores of `jobs`, so that a kind is cached
+/// once.
+fn control(jobs: &Jobs, events: Arc<EventStore>) -> Control {
+    Control {
+        jobs: jobs.store.clone(),
+        kinds: jobs.kinds.clone(),
+        events,
+        due: jobs.due.clone(),
+        queue: jobs.queue.clone(),
+        clock: jobs.clock.clone(),
+        metrics: jobs.metrics.clone(),
+    }
+}
+
+tollgate_http::routes! { App:
+    jobs::submit,
     batch::submit,
-    control::cancel,
-    control::retry,
-    event::publish,
+    cancel::cancel,
+    retry::retry,
+    events::publish,
     tracker::publish,
-    ticket::create,
+    tickets::create,
     usage::report,
     user::delete,
     activities::submit,
@@ -105,13 +146,6 @@ tollgate_http::routes! { Arc<App>:
 
 /// The routes with middleware and state.
 pub fn router(app: App) -> Router {
-    let gate = ApiMiddleware {
-        accounts: app.accounts.clone(),
-        issuer: app.issuer.clone(),
-        clock: app.clock.clone(),
-        metrics: app.metrics.clone(),
-        key_usage: KeyUsage::Stored,
-        timeout: REQUEST_TIMEOUT,
-    };
-    gate.wrap(routes().with_state(Arc::new(app)))
+    let middleware = app.middleware.clone();
+    middleware.wrap(routes().with_state(app))
 }

@@ -1,6 +1,9 @@
 //! `POST /v1/usage`.
 
-use std::{collections::HashSet, sync::Arc};
+mod count;
+mod parse;
+
+use std::sync::Arc;
 
 use api::{MAX_USAGE_EVENTS, Problem, UsageAccepted, UsageBatch, UsageEvent, UsageReported};
 use axum::{
@@ -9,18 +12,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode, header};
-use model::{
-    id::AccountId,
-    time::Time,
-    usage::{Report, ReportId, Series},
-    violation::Violation,
-};
-use runtime::telemetry::Record;
+use model::violation::Violation;
 use serde_json::Value;
 use store::PushResult;
-use tollgate_http::{ApiError, Caller, Contract, PayloadBody, Query, RequestId};
+use tollgate_http::{ApiError, Caller, PayloadBody, Query, RequestId};
 
-use crate::App;
+pub use count::Usage;
 
 /// Report usage.
 ///
@@ -43,32 +40,32 @@ use crate::App;
     ),
 )]
 pub async fn report(
-    State(app): State<Arc<App>>,
+    State(usage): State<Arc<Usage>>,
     caller: Caller,
-    Extension(RequestId(request)): Extension<RequestId>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
     query: Query,
     headers: HeaderMap,
     PayloadBody { json, .. }: PayloadBody,
 ) -> Result<Response, ApiError> {
     query.reject_unknown()?;
-    if let Some(wrong) = media_type_mismatch(&headers, &json) {
-        return Err(Problem::InvalidBody(vec![wrong]).into());
+    if let Some(violation) = media_type_mismatch(&headers, &json) {
+        return Err(Problem::InvalidBody(vec![violation]).into());
     }
     let (is_batch, events) = match json {
         Value::Array(events) => (true, events),
         event => (false, vec![event]),
     };
     if events.is_empty() || events.len() > MAX_USAGE_EVENTS {
-        let wrong = Violation::new("", format!("must have 1 to {MAX_USAGE_EVENTS} events"));
-        return Err(Problem::InvalidBody(vec![wrong]).into());
+        let violation = Violation::new("", format!("must have 1 to {MAX_USAGE_EVENTS} events"));
+        return Err(Problem::InvalidBody(vec![violation]).into());
     }
-    let mut answers = app.count_usage(&caller, &events).await?;
+    let mut results = count::count(&usage, &caller, &events).await?;
     if !is_batch
-        && let Some(problem) = answers.pop_if(|answer| answer.is_err()).and_then(Result::err)
+        && let Some(problem) = results.pop_if(|result| result.is_err()).and_then(Result::err)
     {
         return Err(problem.into());
     }
-    let items = answers.into_iter().map(|answer| item(answer, &request)).collect();
+    let items = results.into_iter().map(|result| item(result, &request_id)).collect();
     Ok((StatusCode::ACCEPTED, Json(UsageReported { items })).into_response())
 }
 
@@ -95,102 +92,16 @@ fn media_type_mismatch(headers: &HeaderMap, json: &Value) -> Option<Violation> {
     }
 }
 
-fn item(answer: Result<PushResult, Problem>, request: &str) -> UsageAccepted {
-    match answer {
+fn item(result: Result<PushResult, Problem>, request_id: &str) -> UsageAccepted {
+    match result {
         Ok(pushed) => UsageAccepted {
             status: 202,
             duplicate: Some(pushed == PushResult::Duplicate),
             problem: None,
         },
         Err(problem) => {
-            let problem = problem.body(request);
+            let problem = problem.body(request_id);
             UsageAccepted { status: problem.status, duplicate: None, problem: Some(problem) }
         }
     }
-}
-
-impl App {
-    /// Counts each event on its own. Results are in request order.
-    async fn count_usage(
-        &self,
-        caller: &Caller,
-        events: &[Value],
-    ) -> Result<Vec<Result<PushResult, Problem>>, ApiError> {
-        let now = self.clock.now();
-        let read: Vec<_> = events.iter().map(|event| read(event, caller, now)).collect();
-        let known = self.accounts_of(caller, &read).await?;
-        let read: Vec<_> = read
-            .into_iter()
-            .map(|report| report.and_then(|report| check_account(report, &known)))
-            .collect();
-        let reports: Vec<_> =
-            read.iter().filter_map(|report| report.as_ref().ok()).cloned().collect();
-        let pushed = self.usage.push(&reports, now).await;
-        for (report, _) in reports
-            .iter()
-            .zip(&pushed)
-            .filter(|(_, pushed)| matches!(pushed, Ok(PushResult::Counted)))
-        {
-            self.metrics.emit(&Record::of_usage(&report.series, report.bytes), now);
-        }
-        let mut pushed = pushed.into_iter();
-        let answers = read.into_iter().map(|report| {
-            let pushed = report.map(|_| pushed.next());
-            match pushed? {
-                Some(Ok(PushResult::TooManySeries)) => Err(Problem::TooManySeries),
-                Some(Ok(pushed)) => Ok(pushed),
-                Some(Err(error)) => {
-                    tracing::warn!(cause = %error, "usage report failed");
-                    Err(Problem::Unavailable)
-                }
-                None => Err(Problem::Internal),
-            }
-        });
-        Ok(answers.collect())
-    }
-
-    /// The accounts named by the reports that exist.
-    async fn accounts_of(
-        &self,
-        caller: &Caller,
-        read: &[Result<Report, Problem>],
-    ) -> Result<HashSet<AccountId>, ApiError> {
-        let named: HashSet<_> = read.iter().flatten().map(|report| report.id.account).collect();
-        let mut known = HashSet::from([caller.account()]);
-        for account in named {
-            if account != caller.account()
-                && self.accounts.get_cached(account, self.clock.now()).await?.is_some()
-            {
-                known.insert(account);
-            }
-        }
-        Ok(known)
-    }
-}
-
-fn check_account(report: Report, known: &HashSet<AccountId>) -> Result<Report, Problem> {
-    if known.contains(&report.id.account) {
-        return Ok(report);
-    }
-    Err(Problem::InvalidBody(vec![Violation::new("/data/account", "unknown account")]))
-}
-
-fn read(event: &Value, caller: &Caller, now: Time) -> Result<Report, Problem> {
-    let UsageEvent { source, id, time, data, .. } =
-        UsageEvent::read(&event.to_string(), event, "").map_err(Problem::InvalidBody)?;
-    let account = caller.target_account(data.account)?;
-    let (pointer, at) = match (data.at, time) {
-        (Some(at), _) => ("/data/at", at),
-        (None, Some(time)) => ("/time", time),
-        (None, None) => ("", now),
-    };
-    let wrong = |why: String| Problem::InvalidBody(vec![Violation::new(pointer, why)]);
-    let at = Report::check_time(at, now).map_err(|why| wrong(why.to_string()))?;
-    let series = Series {
-        account: Some(account),
-        direction: data.direction,
-        service: data.service,
-        route: data.route,
-    };
-    Ok(Report { id: ReportId::new(account, &source, &id), series, bytes: data.bytes, at })
 }

@@ -7,8 +7,8 @@ pub fn bytes(number: u64) -> String {
     }
     let power = number.ilog10() / 3;
     let unit = 1000u64.pow(power);
-    let (whole, rest) = (number / unit, number % unit);
-    let digits = match whole {
+    let (integer, rest) = (number / unit, number % unit);
+    let digits = match integer {
         100.. => 0,
         10.. => 1,
         _ => 2,
@@ -16,9 +16,9 @@ pub fn bytes(number: u64) -> String {
     let fraction = rest / (unit / 10u64.pow(digits));
     let name = UNITS[power as usize - 1];
     if fraction == 0 {
-        format!("{whole} {name}")
+        format!("{integer} {name}")
     } else {
-        format!("{whole}.{fraction:0width$} {name}", width = digits as usize)
+        format!("{integer}.{fraction:0width$} {name}", width = digits as usize)
     }
 }
 
@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn three_digits_rounded_down() {
-        let shown = [
+        let formatted = [
             0,
             1,
             999,
@@ -45,7 +45,7 @@ mod tests {
             u64::MAX,
         ]
         .map(bytes);
-        insta::assert_snapshot!(shown.join("\n"), @"
+        insta::assert_snapshot!(formatted.join("\n"), @"
         0 bytes
         1 byte
         999 bytes

@@ -32,22 +32,22 @@ pub struct Bar {
 
 impl Chart {
     /// The chart of a period at `now`. It has no bars if no usage was recorded.
-    pub fn of(quota: &Quota, tally: &PeriodUsage, zone: &Zone, now: Time) -> Self {
-        let (length, period) = (quota.spec.period, tally.period);
+    pub fn of(quota: &Quota, usage: &PeriodUsage, zone: &Zone, now: Time) -> Self {
+        let (length, period) = (quota.spec.period, usage.period);
         let last = Time::from_millis(period.end.millis() - 1);
         let slots = length.chart_intervals(zone, period, last);
-        let begun = length.chart_intervals(zone, period, now.min(last)).len();
-        let most = tally.bars.iter().copied().max().unwrap_or(0);
-        let amount = |n: usize| tally.bars.get(n).copied().unwrap_or(0);
-        let bars = slots.iter().take(begun).enumerate().filter(|_| most > 0);
+        let started = length.chart_intervals(zone, period, now.min(last)).len();
+        let max = usage.bars.iter().copied().max().unwrap_or(0);
+        let amount = |n: usize| usage.bars.get(n).copied().unwrap_or(0);
+        let bars = slots.iter().take(started).enumerate().filter(|_| max > 0);
         Self {
             title: match length {
-                PeriodLength::Month => format!("Used by day, at most {}", bytes(most)),
-                PeriodLength::Day => format!("Used by hour, at most {}", bytes(most)),
-                PeriodLength::Hour => format!("Used by five minutes, at most {}", bytes(most)),
+                PeriodLength::Month => format!("Used by day, at most {}", bytes(max)),
+                PeriodLength::Day => format!("Used by hour, at most {}", bytes(max)),
+                PeriodLength::Hour => format!("Used by five minutes, at most {}", bytes(max)),
             },
             bars: bars
-                .map(|(n, slot)| Bar::of(label(length, slot, zone), amount(n), most))
+                .map(|(n, slot)| Bar::of(label(length, slot, zone), amount(n), max))
                 .collect(),
             labels: labels(length, &slots, zone),
             slots: slots.len(),
@@ -56,8 +56,8 @@ impl Chart {
 }
 
 impl Bar {
-    fn of(label: String, amount: u64, most: u64) -> Self {
-        let height = u128::from(amount) * u128::from(HEIGHT) / u128::from(most.max(1));
+    fn of(label: String, amount: u64, max: u64) -> Self {
+        let height = u128::from(amount) * u128::from(HEIGHT) / u128::from(max.max(1));
         // A thin line marks an interval without usage.
         let (height, color) = if amount == 0 { (1, "#ced4da") } else { (height.max(2), "#4c6ef5") };
         Self { label, amount: bytes(amount), height: usize::try_from(height).unwrap_or(1), color }
@@ -76,7 +76,7 @@ fn labels(length: PeriodLength, slots: &[Period], zone: &Zone) -> Vec<(usize, St
         PeriodLength::Day => 6,
         PeriodLength::Hour => 3,
     };
-    slots.chunks(step).map(|some| (some.len(), label(length, &some[0], zone))).collect()
+    slots.chunks(step).map(|chunk| (chunk.len(), label(length, &chunk[0], zone))).collect()
 }
 
 fn label(length: PeriodLength, slot: &Period, zone: &Zone) -> String {

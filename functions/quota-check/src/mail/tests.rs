@@ -11,12 +11,12 @@ fn at(text: &str) -> Time {
     text.parse().unwrap()
 }
 
-fn quota(others: Value) -> Quota {
+fn quota(properties: Value) -> Quota {
     let mut spec = json!({
         "limit_bytes": 1_000_000_000_000u64, "type": "egress", "period": "month",
         "timezone": "Europe/Berlin", "recipients": ["ops@example.com"],
     });
-    spec.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    spec.as_object_mut().unwrap().extend(properties.as_object().unwrap().clone());
     let created_at = at("2026-01-01T00:00:00Z");
     let (name, version) = ("shop-egress".parse().unwrap(), "1".to_owned());
     Quota {
@@ -29,32 +29,31 @@ fn quota(others: Value) -> Quota {
 }
 
 /// The mail of a quota with these totals of usage at these times.
-fn mail_after(quota: &Quota, uses: &[(Time, u64)]) -> Mail {
-    let standing = standing_after(quota, uses);
-    let threshold = standing.current.alerts.last().unwrap().threshold;
-    mail(quota, &standing.current, threshold, standing.block.as_ref(), uses.last().unwrap().0)
-        .unwrap()
+fn mail_after(quota: &Quota, totals: &[(Time, u64)]) -> Mail {
+    let state = state_after(quota, totals);
+    let threshold = state.current.alerts.last().unwrap().threshold;
+    mail(quota, &state.current, threshold, state.block.as_ref(), totals.last().unwrap().0).unwrap()
 }
 
-fn standing_after(quota: &Quota, uses: &[(Time, u64)]) -> QuotaState {
-    let mut standing = QuotaState::start(quota, None, uses[0].0);
-    standing.set_start_totals([(Origin::Pushed, 0)].into(), uses[0].0);
-    for (now, total) in uses.iter().copied() {
-        standing = standing.evaluate(
+fn state_after(quota: &Quota, totals: &[(Time, u64)]) -> QuotaState {
+    let mut state = QuotaState::start(quota, None, totals[0].0);
+    state.set_start_totals([(Origin::Pushed, 0)].into(), totals[0].0);
+    for (now, total) in totals.iter().copied() {
+        state = state.evaluate(
             quota,
             &[(Origin::Pushed, total)].into(),
             ReadTimes { started: now, now },
         );
     }
-    standing
+    state
 }
 
-fn whole(mail: &Mail) -> String {
+fn full_text(mail: &Mail) -> String {
     format!("{}\n\n{}\n\n{}", mail.subject, mail.text, mail.html)
 }
 
 /// Writes the mail to a folder for viewing: `MAILS=<folder> cargo test -p quota-check mail`.
-fn keep(name: &str, mail: &Mail) {
+fn save(name: &str, mail: &Mail) {
     if let Some(folder) = std::env::var_os("MAILS") {
         std::fs::write(std::path::Path::new(&folder).join(format!("{name}.html")), &mail.html)
             .unwrap();
@@ -73,13 +72,13 @@ fn month_by_days() {
         (start + std::time::Duration::from_secs(u64::from(day) * 86_400 + 3600), used)
     });
     let mail = mail_after(&quota, &days.collect::<Vec<_>>());
-    keep("month", &mail);
+    save("month", &mail);
     assert!(
         mail.html.contains("shop &#60;b&#62;") && mail.text.contains("shop <b>"),
         "{}",
         mail.text
     );
-    insta::assert_snapshot!(whole(&mail));
+    insta::assert_snapshot!(full_text(&mail));
 }
 
 #[test]
@@ -89,14 +88,14 @@ fn exhausted_enforced_day() {
         "period": "day", "timezone": "UTC", "enforce": true, "account": account,
         "limit_bytes": 1500, "route": "list",
     }));
-    let uses = [
+    let totals = [
         (at("2026-11-20T00:00:30Z"), 100),
         (at("2026-11-20T07:10:00Z"), 900),
         (at("2026-11-20T16:00:00Z"), 1700),
     ];
-    let mail = mail_after(&quota, &uses);
-    keep("day", &mail);
-    insta::assert_snapshot!(whole(&mail));
+    let mail = mail_after(&quota, &totals);
+    save("day", &mail);
+    insta::assert_snapshot!(full_text(&mail));
 }
 
 /// A quota defined in the middle of a period: the time of its usage is unknown, and it is too early
@@ -106,7 +105,7 @@ fn quota_defined_late() {
     let quota =
         quota(json!({"period": "day", "timezone": "UTC", "limit_bytes": 100, "thresholds": [50]}));
     let mail = mail_after(&quota, &[(at("2026-11-20T00:50:00Z"), 55)]);
-    insta::assert_snapshot!(whole(&Mail { html: String::new(), ..mail }));
+    insta::assert_snapshot!(full_text(&Mail { html: String::new(), ..mail }));
 }
 
 /// SES accepts mails again at two in the morning, after the end of the period.
@@ -117,13 +116,13 @@ fn ended_period() {
         "period": "day", "timezone": "UTC", "enforce": true, "account": account,
         "limit_bytes": 1500, "route": "list",
     }));
-    let uses = [(at("2026-11-20T00:00:30Z"), 100), (at("2026-11-20T23:58:00Z"), 1400)];
-    let ended = standing_after(&quota, &uses).roll_over(&quota, at("2026-11-21T00:00:05Z"));
+    let totals = [(at("2026-11-20T00:00:30Z"), 100), (at("2026-11-20T23:58:00Z"), 1400)];
+    let ended = state_after(&quota, &totals).roll_over(&quota, at("2026-11-21T00:00:05Z"));
     let now = at("2026-11-21T02:00:00Z");
-    let errand = ended.due_mail(now).unwrap();
+    let pending = ended.due_mail(now).unwrap();
     let mail =
-        mail(&quota, ended.period_usage(errand.period).unwrap(), errand.threshold, None, now)
+        mail(&quota, ended.period_usage(pending.period).unwrap(), pending.threshold, None, now)
             .unwrap();
-    keep("late", &mail);
-    insta::assert_snapshot!(whole(&Mail { html: String::new(), ..mail }));
+    save("late", &mail);
+    insta::assert_snapshot!(full_text(&Mail { html: String::new(), ..mail }));
 }

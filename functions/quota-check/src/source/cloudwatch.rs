@@ -23,10 +23,10 @@ pub struct Span {
 
 /// The minutes of a source due at `due`: those after the last one counted for this generation of
 /// its definition. `None` if there are none yet.
-pub fn span(head: Option<&OpenHour>, lineage: &str, due: Time) -> Option<Span> {
+pub fn span(open_hour: Option<&OpenHour>, generation: &str, due: Time) -> Option<Span> {
     let to = due - COMPLETE_AFTER;
-    let last =
-        head.and_then(|head| head.counter.as_ref()).filter(|counter| counter.generation == lineage);
+    let last = open_hour.and_then(|hour| hour.counter.as_ref());
+    let last = last.filter(|counter| counter.generation == generation);
     let from = last.map_or(to - MINUTE, |counter| counter.due.max(to - MAX_BACKFILL));
     (from < to).then_some(Span { from, to })
 }
@@ -40,10 +40,10 @@ pub struct Query {
 
 /// The minutes of a response within the span with their bytes, in ascending order.
 pub fn minutes_within(sums: &Sums, span: Span) -> Vec<(Time, u64)> {
-    let inside = sums.iter().filter(|(time, _)| *time >= span.from && *time < span.to);
-    let mut counted: Vec<_> =
-        inside.filter_map(|(time, sum)| Some((*time, Counter::bytes_from(*sum)?))).collect();
-    counted.sort_unstable();
-    counted.dedup_by_key(|(time, _)| *time);
-    counted
+    let within = sums.iter().filter(|(time, _)| *time >= span.from && *time < span.to);
+    let mut minutes: Vec<_> =
+        within.filter_map(|(time, sum)| Some((*time, Counter::bytes_from(*sum)?))).collect();
+    minutes.sort_unstable();
+    minutes.dedup_by_key(|(time, _)| *time);
+    minutes
 }

@@ -72,58 +72,59 @@ pub enum FetchError {
 
 /// Fetches a page and sums its samples by series.
 pub async fn collect(
-    way: &Outbound,
+    outbound: &Outbound,
     (address, headers): (&str, &Headers),
     selection: &Selection,
     account: Option<AccountId>,
 ) -> Result<Counters, FetchError> {
-    let read = read(way, (address, headers), selection, account);
+    let read = read(outbound, (address, headers), selection, account);
     tokio::time::timeout(TIME_LIMIT, read).await.unwrap_or(Err(FetchError::TooSlow))
 }
 
 async fn read(
-    way: &Outbound,
+    outbound: &Outbound,
     (address, headers): (&str, &Headers),
     selection: &Selection,
     account: Option<AccountId>,
 ) -> Result<Counters, FetchError> {
-    let (client, url) = way.prepare(address)?;
+    let (client, url) = outbound.prepare(address)?;
     let mut request = client.get(url).header("accept", "text/plain;version=0.0.4, */*;q=0.1");
     for (name, value) in &headers.0 {
         request = request.header(name, value);
     }
-    let mut response = way.send(request).await.map_err(|error| fetch_error(&error))?;
+    let mut response = outbound.send(request).await.map_err(|error| fetch_error(&error))?;
     if response.status().as_u16() != 200 {
         return Err(FetchError::Status(response.status().as_u16()));
     }
-    let (mut page, mut tally) =
+    let (mut page, mut sums) =
         (PageParser::new(&selection.metric), SampleSums::new(selection, account));
     let mut bytes = 0;
-    while let Some(piece) = response.chunk().await.map_err(|error| fetch_error(&error))? {
-        bytes += piece.len();
+    while let Some(chunk) = response.chunk().await.map_err(|error| fetch_error(&error))? {
+        bytes += chunk.len();
         if bytes > MAX_BYTES {
             return Err(FetchError::TooLarge);
         }
-        page.read(&piece, &mut |sample| tally.add(sample));
-        if tally.sums.len() > MAX_SERIES {
+        page.read(&chunk, &mut |sample| sums.add(sample));
+        if sums.by_series.len() > MAX_SERIES {
             return Err(FetchError::TooManySeries);
         }
     }
-    let is_known = page.end(&mut |sample| tally.add(sample))?;
-    let counters = tally.counters();
-    Ok(Counters { in_part: counters.in_part || !is_known, ..counters })
+    let is_complete = page.end(&mut |sample| sums.add(sample))?;
+    let counters = sums.counters();
+    Ok(Counters { in_part: counters.in_part || !is_complete, ..counters })
 }
 
 struct SampleSums<'a> {
     selection: &'a Selection,
     account: Option<AccountId>,
     /// The sum and number of samples by series.
-    sums: BTreeMap<Series, (f64, u32)>,
+    by_series: BTreeMap<Series, (f64, u32)>,
     /// Series with a sample that is not a valid amount; the sum of the others would be incomplete.
     broken: BTreeSet<Series>,
     /// Hashes of the labels seen, to detect duplicate samples.
     seen: HashSet<u64>,
     unusable: usize,
+    /// Why the first unusable sample is skipped.
     first: Option<String>,
     has_gaps: bool,
 }
@@ -133,7 +134,7 @@ impl<'a> SampleSums<'a> {
         Self {
             selection,
             account,
-            sums: BTreeMap::new(),
+            by_series: BTreeMap::new(),
             broken: BTreeSet::new(),
             seen: HashSet::new(),
             unusable: 0,
@@ -145,32 +146,32 @@ impl<'a> SampleSums<'a> {
     fn add(&mut self, sample: Result<Sample, Unreadable>) {
         let added = match sample {
             Ok(sample) => self.add_sample(sample),
-            Err(why) => {
+            Err(error) => {
                 self.has_gaps = true;
-                Err(format!("a line {why}"))
+                Err(format!("a line {error}"))
             }
         };
-        if let Err(why) = added {
-            self.skip(why);
+        if let Err(reason) = added {
+            self.skip(reason);
         }
     }
 
-    fn skip(&mut self, why: String) {
+    fn skip(&mut self, reason: String) {
         self.unusable += 1;
-        self.first.get_or_insert(why);
+        self.first.get_or_insert(reason);
     }
 
     fn add_sample(&mut self, mut sample: Sample) -> Result<(), String> {
         let series = self
             .selection
             .series(&sample, self.account)
-            .map_err(|why| format!("of a sample, {why}"))?;
+            .map_err(|error| format!("of a sample, {error}"))?;
         if Counter::bytes_from(sample.value).is_none() {
-            let why =
+            let reason =
                 format!("a sample has the invalid value {}; its series is skipped", sample.value);
-            self.sums.entry(series.clone()).or_default();
+            self.by_series.entry(series.clone()).or_default();
             self.broken.insert(series);
-            return Err(why);
+            return Err(reason);
         }
         sample.labels.sort();
         let mut digest = DefaultHasher::new();
@@ -178,18 +179,18 @@ impl<'a> SampleSums<'a> {
         if !self.seen.insert(digest.finish()) {
             return Err("duplicate sample; the first is used".to_owned());
         }
-        let (sum, samples) = self.sums.entry(series).or_default();
+        let (sum, samples) = self.by_series.entry(series).or_default();
         *sum += sample.value;
         *samples += 1;
         Ok(())
     }
 
     fn counters(mut self) -> Counters {
-        let mut each = BTreeMap::new();
-        for (series, (sum, samples)) in std::mem::take(&mut self.sums) {
+        let mut by_series = BTreeMap::new();
+        for (series, (sum, samples)) in std::mem::take(&mut self.by_series) {
             match Counter::bytes_from(sum) {
                 _ if self.broken.contains(&series) => {}
-                Some(value) => drop(each.insert(series, Sum { value, samples })),
+                Some(value) => drop(by_series.insert(series, Sum { value, samples })),
                 None => {
                     self.skip(format!(
                         "the samples of a series add up to {sum}; the series is skipped"
@@ -202,12 +203,12 @@ impl<'a> SampleSums<'a> {
         let warning = match (self.first, self.unusable) {
             (Some(first), 1) => Some(first),
             (Some(first), more) => Some(format!("{first}; {} more unusable samples", more - 1)),
-            (None, _) if each.is_empty() => {
+            (None, _) if by_series.is_empty() => {
                 Some(format!("the page has no samples of {}", self.selection.metric))
             }
             (None, _) => None,
         };
-        Counters { by_series: each, warning, in_part, has_gaps: self.has_gaps }
+        Counters { by_series, warning, in_part, has_gaps: self.has_gaps }
     }
 }
 
@@ -222,8 +223,8 @@ fn fetch_error(error: &reqwest::Error) -> FetchError {
 }
 
 impl From<OutboundError> for FetchError {
-    fn from(why: OutboundError) -> Self {
-        match why {
+    fn from(error: OutboundError) -> Self {
+        match error {
             OutboundError::NotPublic(AddressNotPublic) => Self::NotAllowed,
             OutboundError::InvalidAddress => Self::Unreachable,
             OutboundError::ClientBuild(cause) => {

@@ -1,24 +1,34 @@
-//! A request that waits as long as it prefers, if a slot is free.
+//! Long polls: a request waits as long as it prefers, if a slot is free.
+
+mod preference;
 
 use std::time::Duration;
 
 use model::{id::AccountId, time::Time};
-use store::WaitSlot;
+use runtime::clock::Clock;
+use store::{WaitSlot, WaitSlots};
 
-use crate::App;
+pub use preference::preferred_wait;
 
 /// How long a request waits without a slot. Most jobs end within this time and cost no write. A
 /// process that finds all slots of an account taken skips this wait for a while.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// Minimum `Retry-After` in seconds if no slot was free.
-pub const RETRY_AFTER: u64 = 2;
+const RETRY_AFTER: u64 = 2;
+
+/// Context of waiting requests.
+#[derive(Debug)]
+pub struct LongPolls {
+    pub slots: WaitSlots,
+    pub clock: Clock,
+}
 
 #[derive(Debug)]
 pub struct Waiter<'a> {
-    app: &'a App,
+    long_polls: &'a LongPolls,
     account: AccountId,
-    begun: Time,
+    started: Time,
     wait: Duration,
     slot: Option<WaitSlot>,
     is_refused: bool,
@@ -36,14 +46,14 @@ pub enum WaitResult {
 
 impl<'a> Waiter<'a> {
     /// Starts the wait of a request from this account.
-    pub fn new(app: &'a App, account: AccountId, wait: Option<Duration>) -> Self {
-        let wait = wait.unwrap_or_default();
-        Self { app, account, begun: app.clock.now(), wait, slot: None, is_refused: false }
+    pub fn new(long_polls: &'a LongPolls, account: AccountId, wait: Option<Duration>) -> Self {
+        let (started, wait) = (long_polls.clock.now(), wait.unwrap_or_default());
+        Self { long_polls, account, started, wait, slot: None, is_refused: false }
     }
 
     /// Whether the time is over or no slot was free.
     pub fn is_over(&self) -> bool {
-        self.is_refused || self.left().is_zero()
+        self.is_refused || self.time_left().is_zero()
     }
 
     /// Pauses for at most `pause`; returns `false` without pausing if the wait is over.
@@ -54,8 +64,9 @@ impl<'a> Waiter<'a> {
         if self.is_over() {
             return false;
         }
-        let longest = if self.slot.is_some() { self.left() } else { self.left().min(self.grace()) };
-        tokio::time::sleep(pause.min(longest)).await;
+        let left = self.time_left();
+        let limit = if self.slot.is_some() { left } else { left.min(self.grace_left()) };
+        tokio::time::sleep(pause.min(limit)).await;
         true
     }
 
@@ -63,7 +74,7 @@ impl<'a> Waiter<'a> {
     pub async fn end(self) -> WaitResult {
         if let Some(slot) = self.slot {
             // If this fails, the slot's lease expires.
-            let _ = self.app.wait_slots.release(slot).await;
+            let _ = self.long_polls.slots.release(slot).await;
         }
         match u64::try_from(self.wait.as_millis().div_ceil(1000)) {
             _ if self.is_refused => WaitResult::Refused,
@@ -73,9 +84,11 @@ impl<'a> Waiter<'a> {
     }
 
     async fn acquire_when_due(&mut self) {
-        let now = self.app.clock.now();
-        let slots = &self.app.wait_slots;
-        if self.slot.is_some() || !(self.grace().is_zero() || slots.are_full(self.account, now)) {
+        let LongPolls { slots, clock } = self.long_polls;
+        let now = clock.now();
+        if self.slot.is_some()
+            || !(self.grace_left().is_zero() || slots.are_full(self.account, now))
+        {
             return;
         }
         // Waiting is optional: if acquiring a slot fails, the request is answered without.
@@ -86,12 +99,12 @@ impl<'a> Waiter<'a> {
         }
     }
 
-    fn left(&self) -> Duration {
-        (self.begun + self.wait).since(self.app.clock.now())
+    fn time_left(&self) -> Duration {
+        (self.started + self.wait).since(self.long_polls.clock.now())
     }
 
-    fn grace(&self) -> Duration {
-        (self.begun + GRACE).since(self.app.clock.now())
+    fn grace_left(&self) -> Duration {
+        (self.started + GRACE).since(self.long_polls.clock.now())
     }
 }
 
@@ -104,7 +117,7 @@ impl WaitResult {
         }
     }
 
-    /// The `Retry-After` in seconds: at least [`RETRY_AFTER`] if no slot was free.
+    /// The `Retry-After` in seconds: at least two if no slot was free.
     pub fn retry_after(self, seconds: Option<u64>) -> Option<u64> {
         match self {
             Self::Refused => Some(seconds.unwrap_or_default().max(RETRY_AFTER)),

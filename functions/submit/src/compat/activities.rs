@@ -1,4 +1,4 @@
-//! `POST /api/activities`.
+//! `POST /api/activities` of the gatekeeper.
 
 use std::sync::Arc;
 
@@ -10,9 +10,10 @@ use axum::{
 };
 use tollgate_http::ApiError;
 
+use super::raw_payload::{RawPayloadRequest, submit_raw};
 use crate::{
-    App,
-    compat::{RawPayloadRequest, Submitted},
+    idempotency::replayed_header,
+    jobs::{Jobs, Submitted},
 };
 
 /// Apply activities to tables (gatekeeper API).
@@ -48,10 +49,12 @@ use crate::{
     ),
 )]
 pub async fn submit(
-    State(app): State<Arc<App>>,
-    asked: RawPayloadRequest,
+    State(jobs): State<Arc<Jobs>>,
+    request: RawPayloadRequest,
 ) -> Result<Response, ApiError> {
     let Submitted { job, replayed } =
-        app.submit_raw("activities", "POST /api/activities", asked).await?;
-    Ok((replayed, Json(ActivitiesToken { token: job.id, status: job.status })).into_response())
+        submit_raw(&jobs, "activities", "POST /api/activities", request).await?;
+    let job = job.as_accepted();
+    let body = Json(ActivitiesToken { token: job.id, status: job.status });
+    Ok((replayed_header(replayed), body).into_response())
 }

@@ -6,9 +6,17 @@ use api::TicketBody;
 use axum::{Json, extract::State};
 use http::{HeaderName, StatusCode, header};
 use model::push::{TICKET_TTL, Ticket};
+use runtime::clock::Clock;
+use store::ConnectionStore;
 use tollgate_http::{ApiError, Caller, Query};
 
-use crate::App;
+/// Context of tickets for WebSocket connections.
+#[derive(Debug)]
+pub struct Tickets {
+    pub connections: ConnectionStore,
+    pub push_url: String,
+    pub clock: Clock,
+}
 
 /// Create a ticket for a WebSocket connection.
 ///
@@ -41,13 +49,13 @@ use crate::App;
     ),
 )]
 pub async fn create(
-    State(app): State<Arc<App>>,
+    State(tickets): State<Arc<Tickets>>,
     caller: Caller,
     query: Query,
 ) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Json<TicketBody>), ApiError> {
     query.reject_unknown()?;
-    let (ticket, expires_at) = (Ticket::generate(rand::random()), app.clock.now() + TICKET_TTL);
-    app.connections.put_ticket(&ticket, &caller.subscriber(), expires_at).await?;
-    let body = TicketBody { url: app.push_url.clone(), ticket: ticket.reveal(), expires_at };
+    let (ticket, expires_at) = (Ticket::generate(rand::random()), tickets.clock.now() + TICKET_TTL);
+    tickets.connections.put_ticket(&ticket, &caller.subscriber(), expires_at).await?;
+    let body = TicketBody { url: tickets.push_url.clone(), ticket: ticket.reveal(), expires_at };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)))
 }

@@ -1,4 +1,4 @@
-//! `DELETE /api/user`.
+//! `DELETE /api/user` of the tasker gateway.
 
 use std::sync::Arc;
 
@@ -11,9 +11,10 @@ use axum::{
 use http::{StatusCode, header};
 use tollgate_http::ApiError;
 
+use super::raw_payload::{RawPayloadRequest, submit_raw};
 use crate::{
-    App,
-    compat::{RawPayloadRequest, Submitted},
+    idempotency::replayed_header,
+    jobs::{Jobs, Submitted},
 };
 
 /// Delete a user (tasker gateway API).
@@ -62,11 +63,12 @@ use crate::{
     ),
 )]
 pub async fn delete(
-    State(app): State<Arc<App>>,
-    asked: RawPayloadRequest,
+    State(jobs): State<Arc<Jobs>>,
+    request: RawPayloadRequest,
 ) -> Result<Response, ApiError> {
     let Submitted { job, replayed } =
-        app.submit_raw("user.delete", "DELETE /api/user", asked).await?;
+        submit_raw(&jobs, "user.delete", "DELETE /api/user", request).await?;
     let location = [(header::LOCATION, format!("/api/poll/{}", job.id))];
-    Ok((StatusCode::CREATED, replayed, location, Json(Token { token: job.id })).into_response())
+    let body = Json(Token { token: job.id });
+    Ok((StatusCode::CREATED, replayed_header(replayed), location, body).into_response())
 }

@@ -1,4 +1,4 @@
-//! `GET /api/poll/{token}`.
+//! `GET /api/poll/{token}` of the tasker gateway.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use http::header;
 use model::id::JobId;
 use tollgate_http::{ApiError, Caller, Query};
 
-use crate::App;
+use crate::jobs::{Jobs, read_job};
 
 /// Get the status of a token's job (tasker gateway API).
 ///
@@ -23,7 +23,7 @@ use crate::App;
     responses((status = 200, description = "The job's status", body = TokenStatus)),
 )]
 pub async fn get(
-    State(app): State<Arc<App>>,
+    State(jobs): State<Arc<Jobs>>,
     caller: Caller,
     token: Result<Path<String>, PathRejection>,
     query: Query,
@@ -32,7 +32,7 @@ pub async fn get(
     // For these clients, a malformed token is an unknown one.
     let Path(token) = token.map_err(|_| Problem::NotFound)?;
     let id: JobId = token.parse().map_err(|_| Problem::NotFound)?;
-    let status = app.read(caller.account(), id).await?.status.into();
+    let status = read_job(&jobs, caller.account(), id).await?.status.into();
     Ok(([(header::CACHE_CONTROL, "private, no-cache")], Json(TokenStatus { status }))
         .into_response())
 }

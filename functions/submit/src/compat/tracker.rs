@@ -1,4 +1,4 @@
-//! `PUT /v1/accounts/{id}/events?data=…`.
+//! `PUT /v1/accounts/{id}/events?data=…` of the account tracker.
 
 use std::sync::Arc;
 
@@ -7,9 +7,12 @@ use axum::{Extension, extract::State, response::Response};
 use http::HeaderMap;
 use model::id::AccountId;
 use serde_json::value::to_raw_value;
-use tollgate_http::{ApiError, MaybeReplay, PathParam, Query, RequestId, fingerprint};
+use tollgate_http::{ApiError, MaybeReplay, PathParam, Query, RequestId};
 
-use crate::{App, idempotency, job::IdempotencyToken};
+use crate::{
+    events::{Events, authorize_publisher, publish_event},
+    idempotency::IdempotencyToken,
+};
 
 /// Publish a text as an event (account tracker API).
 ///
@@ -52,23 +55,22 @@ use crate::{App, idempotency, job::IdempotencyToken};
     ),
 )]
 pub async fn publish(
-    State(app): State<Arc<App>>,
-    repeater: MaybeReplay,
-    Extension(RequestId(request)): Extension<RequestId>,
+    State(events): State<Arc<Events>>,
+    caller: MaybeReplay,
+    Extension(RequestId(request_id)): Extension<RequestId>,
     PathParam(account): PathParam<AccountId>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
     // Checked first, so that parameter errors don't reveal whether an account exists.
-    app.check_publisher(&repeater.0, account).await?;
+    authorize_publisher(&events, &caller.0, account).await?;
     let missing = || Problem::InvalidParameter { name: "data", detail: "required".to_owned() };
     let text = query.take::<String>("data")?.ok_or_else(missing)?;
     query.reject_unknown()?;
-    let key = idempotency::key(&headers)?;
     let data = to_raw_value(&text)
         .map_err(|error| ApiError::with_cause(Problem::Internal, error.to_string()))?;
     let route = format!("PUT /v1/accounts/{account}/events");
-    let repeat = key.map(|key| IdempotencyToken { key, fingerprint: fingerprint(&route, &data) });
-    app.publish(&repeater, account, EventRequest { data, source: None }, repeat.as_ref(), &request)
-        .await
+    let idempotency = IdempotencyToken::from_request(&headers, &route, &data)?;
+    let event = EventRequest { data, source: None };
+    publish_event(&events, &caller, account, event, idempotency.as_ref(), &request_id).await
 }

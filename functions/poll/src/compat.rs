@@ -1,0 +1,4 @@
+//! Routes of earlier systems, for their clients.
+
+pub mod bandwidth_used;
+pub mod token;
