@@ -88,7 +88,7 @@ fn rejects_invalid_parameters() {
         (&[("EmulatorJwtIssuer", "http://id.example"), ENDPOINT], "An issuer requires an audience"),
         (
             &[issuer, ("EmulatorJwtIssuer", "http://a.b"), AUDIENCE, ENDPOINT],
-            "There can be one issuer",
+            "Set either JwtIssuer or EmulatorJwtIssuer",
         ),
         (&[("AwsEndpointUrl", "localhost")], "AwsEndpointUrl must be an http or https address"),
         (&[("WorkerTiming", "slow")], "WorkerTiming is not among its allowed values"),
