@@ -70,7 +70,7 @@ async fn count_page(
     (open_hours, state.succeeded(generation, due, series, warning).with_incomplete(in_part))
 }
 
-/// Removes sums with fewer samples than before, since they may lack the read_failedable ones. They are
+/// Removes sums with fewer samples than before, since they may lack the unreadable ones. They are
 /// counted when a page is complete.
 fn remove_incomplete(sums: &mut BTreeMap<Series, Sum>, open_hours: &[OpenHour]) {
     for hour in open_hours {
