@@ -104,5 +104,5 @@ async fn query_text_becomes_an_event() {
     };
     assert_eq!(told, json!(format!("{run} 1+1=2& grüße")));
     let refused = stack.send(Method::PUT, path.split('?').next().unwrap(), &[], None).await;
-    assert_eq!((refused.status, &refused.body["detail"]), (400, &json!("data is missing.")));
+    assert_eq!((refused.status, &refused.body["detail"]), (400, &json!("data required.")));
 }
