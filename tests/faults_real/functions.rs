@@ -5,7 +5,8 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use sim::iam::ResourceNames;
 
-pub const FUNCTIONS: [&str; 5] = ["submit", "poll", "queue-worker", "quota-check", "push"];
+pub const FUNCTIONS: [&str; 6] =
+    ["submit", "poll", "manage", "queue-worker", "quota-check", "push"];
 
 /// The deployed environment of each function, in the order of [`FUNCTIONS`].
 #[derive(Debug)]
@@ -49,8 +50,8 @@ impl Functions {
             table: of("submit", "TABLE_NAME"),
             jobs,
             dead_letters,
-            schedules: of("submit", "SCHEDULES_GROUP"),
-            role: of("submit", "SCHEDULER_ROLE_ARN"),
+            schedules: of("manage", "SCHEDULES_GROUP"),
+            role: of("manage", "SCHEDULER_ROLE_ARN"),
             sender: of("quota-check", "SENDER_ADDRESS"),
             stack: of("submit", "STACK_NAME"),
         }
