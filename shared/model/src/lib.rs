@@ -12,6 +12,7 @@ pub mod push;
 pub mod quota;
 pub mod records;
 pub mod schedule;
+mod text_type;
 pub mod time;
 pub mod usage;
 pub mod violation;

@@ -1,8 +1,10 @@
 //! Names of resources that operators define: kinds, schedules, sources and quotas.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::text_type::text_type;
 
 /// A name: `[a-z0-9][a-z0-9._-]{0,63}`.
 #[derive(
@@ -19,6 +21,8 @@ const RESERVED_PREFIX: &str = "tollgate.";
 #[error("must be 1 to 64 of a–z, 0–9, '.', '_' and '-', starting with a letter or digit")]
 pub struct InvalidName;
 
+text_type!(Name, InvalidName);
+
 impl Name {
     /// The reserved name `tollgate.<part>`.
     #[must_use]
@@ -30,11 +34,6 @@ impl Name {
     #[must_use]
     pub fn is_reserved(&self) -> bool {
         self.0.starts_with(RESERVED_PREFIX)
-    }
-
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -50,20 +49,6 @@ impl FromStr for Name {
         } else {
             Err(InvalidName)
         }
-    }
-}
-
-impl TryFrom<String> for Name {
-    type Error = InvalidName;
-
-    fn try_from(text: String) -> Result<Self, InvalidName> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

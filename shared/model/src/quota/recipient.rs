@@ -1,6 +1,8 @@
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::text_type::text_type;
 
 /// Recipient of a quota's mails: an e-mail address in the form that mail programs and SES accept.
 ///
@@ -17,13 +19,7 @@ pub struct Recipient(String);
 #[error("must be an e-mail address such as ops@example.com")]
 pub struct InvalidRecipient;
 
-impl Recipient {
-    /// The address for the `To:` header.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+text_type!(Recipient, InvalidRecipient);
 
 /// RFC 5321's `Dot-string`, up to 64 bytes.
 fn is_mailbox(text: &str) -> bool {
@@ -57,20 +53,6 @@ impl FromStr for Recipient {
             }
             _ => Err(InvalidRecipient),
         }
-    }
-}
-
-impl TryFrom<String> for Recipient {
-    type Error = InvalidRecipient;
-
-    fn try_from(text: String) -> Result<Self, InvalidRecipient> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for Recipient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -1,6 +1,8 @@
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::text_type::text_type;
 
 /// Maximum length in bytes: that of `PostgreSQL`, so that all names valid there are valid here.
 const MAX_BYTES: usize = 63;
@@ -17,12 +19,7 @@ pub struct Identifier(String);
 #[error("must be 1 to 63 of A–Z, a–z, 0–9 and '_', starting with a letter or '_'")]
 pub struct InvalidIdentifier;
 
-impl Identifier {
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+text_type!(Identifier, InvalidIdentifier);
 
 impl FromStr for Identifier {
     type Err = InvalidIdentifier;
@@ -36,20 +33,6 @@ impl FromStr for Identifier {
         } else {
             Err(InvalidIdentifier)
         }
-    }
-}
-
-impl TryFrom<String> for Identifier {
-    type Error = InvalidIdentifier;
-
-    fn try_from(text: String) -> Result<Self, InvalidIdentifier> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for Identifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -1,6 +1,8 @@
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::text_type::text_type;
 
 /// Name of a service or route at a source: up to 128 bytes without control characters, may be
 /// empty.
@@ -25,15 +27,12 @@ pub struct Label(String);
 #[error("must be at most 128 bytes without control characters")]
 pub struct InvalidLabel;
 
+text_type!(Label, InvalidLabel);
+
 impl Label {
     /// Maximum length in bytes. Two labels have to fit into a key of the table, with each byte
     /// escaped as three.
     pub const MAX_BYTES: usize = 128;
-
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl FromStr for Label {
@@ -42,19 +41,5 @@ impl FromStr for Label {
     fn from_str(text: &str) -> Result<Self, InvalidLabel> {
         let fits = text.len() <= Self::MAX_BYTES && !text.contains(char::is_control);
         if fits { Ok(Self(text.to_owned())) } else { Err(InvalidLabel) }
-    }
-}
-
-impl TryFrom<String> for Label {
-    type Error = InvalidLabel;
-
-    fn try_from(text: String) -> Result<Self, InvalidLabel> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for Label {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }

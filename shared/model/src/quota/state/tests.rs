@@ -102,8 +102,8 @@ fn changed_measure_resets_usage() {
         assert!(standing.is_for(&quota(same.clone())), "{same}");
     }
     let other = quota(json!({"service": "shop"}));
-    let anew = QuotaState::start(&other, Some(standing), noon());
-    assert!(notices(&anew)[1].ends_with("Redefined"), "{anew:?}");
+    let restarted = QuotaState::start(&other, Some(standing), noon());
+    assert!(notices(&restarted)[1].ends_with("Redefined"), "{restarted:?}");
 }
 
 #[test]
