@@ -41,8 +41,8 @@ fn may_send_to(template: &Value, function: &Value, queues: &[Value]) -> bool {
 fn only_functions_that_feed_themselves_allow_loops() {
     let template = template();
     let mut loops = Vec::new();
-    for (name, function) in resources(&template, FUNCTION) {
-        let feeds_itself = may_send_to(&template, &function, &queues_of(&function));
+    for (name, function) in resources(template, FUNCTION) {
+        let feeds_itself = may_send_to(template, &function, &queues_of(&function));
         let wanted = if feeds_itself { json!("Allow") } else { Value::Null };
         assert_eq!(function["RecursiveLoop"], wanted, "{name}");
         loops.extend(feeds_itself.then_some(name));
@@ -50,7 +50,7 @@ fn only_functions_that_feed_themselves_allow_loops() {
     assert_eq!(template["Globals"]["Function"]["RecursiveLoop"], Value::Null);
     assert_eq!(loops, ["QueueWorkerFunction"]);
     // No other metric shows a dropped invocation.
-    let alarms = resources(&template, "AWS::CloudWatch::Alarm");
+    let alarms = resources(template, "AWS::CloudWatch::Alarm");
     let watched: Vec<_> = alarms
         .iter()
         .filter(|(_, alarm)| alarm["MetricName"] == "RecursiveInvocationsDropped")
@@ -62,7 +62,7 @@ fn only_functions_that_feed_themselves_allow_loops() {
 /// Other event sources would need their own analysis of loops.
 #[test]
 fn event_sources_are_queues_the_stream_and_schedules() {
-    for (name, function) in resources(&template(), FUNCTION) {
+    for (name, function) in resources(template(), FUNCTION) {
         for event in function["Events"].as_object().into_iter().flatten().map(|(_, event)| event) {
             let kind = event["Type"].as_str().unwrap();
             assert!(["SQS", "DynamoDB", "Schedule"].contains(&kind), "{name}: {kind}");
@@ -80,7 +80,7 @@ fn push_does_not_write_items_that_trigger_it() {
     let pattern: Value = serde_json::from_str(filter["Pattern"].as_str().unwrap()).unwrap();
     let told = pattern["dynamodb"]["Keys"]["pk"]["S"][0]["prefix"].as_str().unwrap();
     let writes = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"];
-    let statements = statements(&template);
+    let statements = statements(template);
     let written: Vec<_> = statements
         .iter()
         .filter(|(role, statement)| {
@@ -105,14 +105,14 @@ fn push_does_not_write_items_that_trigger_it() {
 fn stage_depends_on_all_its_routes() {
     let template = template();
     let mut ordered = 0;
-    for (name, stage) in resources(&template, "AWS::ApiGatewayV2::Stage") {
+    for (name, stage) in resources(template, "AWS::ApiGatewayV2::Stage") {
         let api = stage["ApiId"]["!Ref"].as_str().unwrap();
         let protocol = &template["Resources"][api]["Properties"]["ProtocolType"];
         if protocol == "HTTP" && stage["RouteSettings"].is_null() {
             assert_eq!(stage["AutoDeploy"], true, "{name}");
             continue;
         }
-        let routes = resources(&template, "AWS::ApiGatewayV2::Route");
+        let routes = resources(template, "AWS::ApiGatewayV2::Route");
         let routes: BTreeSet<_> = routes
             .iter()
             .filter(|(_, route)| route["ApiId"] == stage["ApiId"])

@@ -89,8 +89,8 @@ fn detects_a_search_without_quotes() {
 /// A search that can't be parsed here would escape the check of its quotes.
 #[test]
 fn every_search_of_the_dashboard_is_parsed() {
-    let searches = dashboard(&template()).to_string().matches("SEARCH(").count();
-    let widgets = widgets(&template());
+    let searches = dashboard(template()).to_string().matches("SEARCH(").count();
+    let widgets = widgets(template());
     let lines = widgets.iter().filter_map(|widget| widget["properties"]["metrics"].as_array());
     let expressions = lines.flatten().filter_map(|line| line[0]["expression"].as_str());
     assert_eq!(expressions.filter_map(parse_search).count(), searches);
@@ -118,7 +118,7 @@ fn metrics_are_in_the_stacks_namespace() {
     assert_eq!(told, &json!({"!Ref": "AWS::StackName"}));
     let vars = |name: &str| (name == "STACK_NAME").then(|| "${AWS::StackName}".to_owned());
     assert_eq!(own_namespace(), json!({"!Sub": runtime::config::metrics_namespace(&vars)}));
-    let watched = watched(&template);
+    let watched = watched(template);
     let own: Vec<_> =
         watched.iter().filter(|metric| !metric.namespace.starts_with("AWS/")).collect();
     let is_own = |metric: &&Watched| metric.namespace == text(&own_namespace());
@@ -129,7 +129,7 @@ fn metrics_are_in_the_stacks_namespace() {
 #[test]
 fn alarms_reach_the_operator() {
     let template = template();
-    let alarms = resources(&template, "AWS::CloudWatch::Alarm");
+    let alarms = resources(template, "AWS::CloudWatch::Alarm");
     assert!(alarms.len() >= 8);
     for (name, alarm) in alarms {
         assert_eq!(template["Resources"][&name]["Condition"], "HasOperator", "{name}");
@@ -200,7 +200,7 @@ const AWS_METRICS: &[(&str, &[&str], &[&str])] = &[
 /// A dashboard or alarm on a metric that nothing publishes would suggest that all is well.
 #[test]
 fn watched_metrics_are_published() {
-    for metric in watched(&template()) {
+    for metric in watched(template()) {
         let Watched { namespace, name, dimensions } = &metric;
         let is_told = if namespace.starts_with("AWS/") {
             AWS_METRICS.iter().any(|(of, by, names)| {
@@ -217,7 +217,7 @@ fn watched_metrics_are_published() {
 #[test]
 fn dashboard_refers_to_existing_resources() {
     let template = template();
-    let body = dashboard(&template).to_string();
+    let body = dashboard(template).to_string();
     let references = body.split("${").skip(1).map(|rest| rest.split_once('}').unwrap().0);
     for reference in references
         .filter(|reference| !reference.starts_with("AWS::") && !reference.starts_with('!'))
@@ -231,7 +231,7 @@ fn dashboard_refers_to_existing_resources() {
 #[test]
 fn the_dashboards_widgets_do_not_overlap() {
     let mut taken = BTreeSet::new();
-    for widget in widgets(&template()) {
+    for widget in widgets(template()) {
         let number = |name: &str| widget[name].as_u64().unwrap();
         let (x, y) = (number("x"), number("y"));
         assert!(x + number("width") <= 24, "{widget}");
@@ -246,7 +246,7 @@ fn the_dashboards_widgets_do_not_overlap() {
 /// Expressions refer only to ids of their widget.
 #[test]
 fn dashboard_expressions_refer_to_existing_ids() {
-    for widget in widgets(&template()) {
+    for widget in widgets(template()) {
         let lines = widget["properties"]["metrics"].as_array().cloned().unwrap_or_default();
         let options = |line: &Value| line.as_array().unwrap().last().unwrap().clone();
         let ids: BTreeSet<_> = lines

@@ -1,9 +1,7 @@
 //! Tests of the permission check: it detects missing and unused permissions.
 
-use std::fs;
-
 use serde_json::{Value, json};
-use sim::iam::{Call, Policies, ResourceNames, template};
+use sim::iam::{Call, Policies, ResourceNames};
 
 const NAMES: ResourceNames<'static> = ResourceNames {
     table: "tollgate",
@@ -16,9 +14,7 @@ const NAMES: ResourceNames<'static> = ResourceNames {
 };
 
 fn policies(change: impl FnOnce(&mut Vec<Value>)) -> Policies {
-    let mut template = template(
-        &fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap(),
-    );
+    let mut template = sim::template().clone();
     let role = &mut template["Resources"]["PollRole"]["Properties"]["Policies"][0]["PolicyDocument"]
         ["Statement"];
     change(role.as_array_mut().unwrap());

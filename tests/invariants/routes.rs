@@ -49,7 +49,7 @@ fn requests_reach_the_function_that_serves_them() {
 /// Every route of API Gateway but the greedy ones is one of the API.
 #[test]
 fn gateway_routes_exist() {
-    for (name, route) in resources(&template(), "AWS::ApiGatewayV2::Route") {
+    for (name, route) in resources(template(), "AWS::ApiGatewayV2::Route") {
         let key = route["RouteKey"].as_str().unwrap();
         if key.starts_with('$') || key.contains("/{proxy+}") {
             continue;

@@ -1,15 +1,10 @@
 //! `template.yaml` agrees with the code.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use model::job::{QUEUE_RETENTION, RECEIVES_DIVISOR, Timing};
 use serde_json::{Value, json};
-
-pub fn template() -> Value {
-    let text =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
-    sim::iam::template(&text)
-}
+pub use sim::template;
 
 /// The properties of all resources of a type.
 pub fn resources(template: &Value, of_type: &str) -> Vec<(String, Value)> {
@@ -90,7 +85,7 @@ fn only_poll_can_reserve_executions() {
     assert_eq!(template["Conditions"]["ReservePoll"], none);
     let reserved =
         json!({"!If": ["ReservePoll", {"!Ref": "PollConcurrency"}, {"!Ref": "AWS::NoValue"}]});
-    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+    for (name, function) in resources(template, "AWS::Serverless::Function") {
         let is_poll = name == "PollFunction";
         let expected = if is_poll { reserved.clone() } else { Value::Null };
         assert_eq!(function["ReservedConcurrentExecutions"], expected, "{name}");
@@ -144,7 +139,7 @@ fn worker_consumes_dead_letters_of_the_job_queue() {
 #[test]
 fn event_sources_neither_batch_nor_block() {
     let template = template();
-    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+    for (name, function) in resources(template, "AWS::Serverless::Function") {
         for (event, source) in function["Events"].as_object().into_iter().flatten() {
             let window = &source["Properties"]["MaximumBatchingWindowInSeconds"];
             assert!(window.is_null() || window == 0, "{event} of {name}: {window}");
@@ -162,7 +157,7 @@ fn event_sources_neither_batch_nor_block() {
 
 #[test]
 fn table_is_protected_and_encrypted() {
-    for (name, table) in resources(&template(), "AWS::DynamoDB::Table") {
+    for (name, table) in resources(template(), "AWS::DynamoDB::Table") {
         assert_eq!(
             table["TimeToLiveSpecification"],
             json!({"AttributeName": "expires_at", "Enabled": true}),
@@ -185,7 +180,7 @@ fn table_is_protected_and_encrypted() {
 #[test]
 fn table_is_retained() {
     let template = template();
-    for (name, _) in resources(&template, "AWS::DynamoDB::Table") {
+    for (name, _) in resources(template, "AWS::DynamoDB::Table") {
         let policies = ["DeletionPolicy", "UpdateReplacePolicy"]
             .map(|policy| &template["Resources"][&name][policy]);
         assert_eq!(policies, [&json!("Retain"), &json!("Retain")], "{name}");

@@ -57,9 +57,9 @@ fn accepts_valid_parameters() {
         &[("SenderAddress", "a@example.com"), ("OperatorEmail", "b@example.com")],
     ];
     for given in good {
-        let parameters = Parameters::accept(&template, given);
+        let parameters = Parameters::accept(template, given);
         let parameters = parameters.unwrap_or_else(|reason| panic!("{given:?}: {reason}"));
-        assert_eq!(startup_errors(&template, &parameters), [""; 0], "{given:?}");
+        assert_eq!(startup_errors(template, &parameters), [""; 0], "{given:?}");
     }
 }
 
@@ -95,7 +95,7 @@ fn rejects_invalid_parameters() {
         (&[("Tracing", "yes")], "Tracing is not among its allowed values"),
     ];
     for (given, reason) in bad {
-        let refused = Parameters::accept(&template, given).err();
+        let refused = Parameters::accept(template, given).err();
         assert!(
             refused.as_ref().is_some_and(|told| told.starts_with(reason)),
             "{given:?}: {refused:?}"
@@ -145,9 +145,9 @@ fn functions_start_with_all_accepted_parameters() {
             for others in [&[][..], &[AUDIENCE], &[AUDIENCE, ENDPOINT]] {
                 let mut given = vec![(name.as_str(), value)];
                 given.extend(others.iter().filter(|(other, _)| other != name));
-                match Parameters::accept(&template, &given) {
+                match Parameters::accept(template, &given) {
                     Ok(parameters) => {
-                        assert_eq!(startup_errors(&template, &parameters), [""; 0], "{given:?}");
+                        assert_eq!(startup_errors(template, &parameters), [""; 0], "{given:?}");
                         taken += 1;
                     }
                     Err(_) => refused += 1,

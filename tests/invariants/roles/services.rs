@@ -17,7 +17,7 @@ fn functions_may_trace_only_if_tracing_is_enabled() {
     let mode = &template["Globals"]["Function"]["Tracing"];
     assert_eq!(mode, &json!({"!If": ["HasTracing", "Active", "PassThrough"]}));
     assert_eq!(template["Resources"]["TracePolicy"]["Condition"], "HasTracing");
-    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+    for (name, function) in resources(template, "AWS::Serverless::Function") {
         let role = function["Role"]["!GetAtt"].as_str().unwrap().trim_end_matches(".Arn");
         let role = &template["Resources"][role]["Properties"];
         assert_eq!(role["ManagedPolicyArns"], tracing_policies(), "{name}");
@@ -27,7 +27,7 @@ fn functions_may_trace_only_if_tracing_is_enabled() {
         list(&statement["Action"]).iter().any(|action| action.starts_with("xray:"))
     };
     let policies: Vec<_> =
-        statements(&template).into_iter().filter(tracing).map(|(policy, _)| policy).collect();
+        statements(template).into_iter().filter(tracing).map(|(policy, _)| policy).collect();
     assert_eq!(policies, ["TracePolicy"]);
 }
 
@@ -43,7 +43,7 @@ fn scheduler_may_only_send_for_this_account() {
         ),
         (&json!("scheduler.amazonaws.com"), &json!({"!Ref": "AWS::AccountId"}))
     );
-    let statements = statements(&template);
+    let statements = statements(template);
     let mut of_scheduler = statements.iter().filter(|(role, _)| role == "SchedulerRole");
     let (Some((_, only)), None) = (of_scheduler.next(), of_scheduler.next()) else {
         panic!("one statement")
@@ -77,7 +77,7 @@ fn scheduler_may_only_send_for_this_account() {
 #[test]
 fn only_quota_check_may_send_mails_as_the_sender() {
     let template = template();
-    let statements = statements(&template);
+    let statements = statements(template);
     let sends: Vec<_> = statements
         .iter()
         .filter(|(_, statement)| {

@@ -13,7 +13,7 @@ fn poll_can_only_read_add_to_totals_and_take_wait_slots() {
     let reads = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
     let own = ["logs:CreateLogStream", "logs:PutLogEvents"];
     let template = template();
-    let mut of_poll = statements(&template);
+    let mut of_poll = statements(template);
     of_poll.retain(|(role, _)| role == "PollRole");
     assert!(!of_poll.is_empty());
     for (actions, keys) in [
@@ -70,14 +70,14 @@ fn writers(template: &Value, prefixes: &[&str]) -> Vec<String> {
 /// A function that could write accounts or keys could grant itself the operator's rights.
 #[test]
 fn only_manage_may_change_accounts() {
-    assert_eq!(writers(&template(), &["ACCOUNT"]), ["ManageRole"]);
+    assert_eq!(writers(template(), &["ACCOUNT"]), ["ManageRole"]);
 }
 
 /// The worker disables kinds whose target is gone.
 #[test]
 fn only_manage_may_write_definitions() {
     let template = template();
-    assert_eq!(writers(&template, &["KINDS"]), ["ManageRole", "QueueWorkerRole"]);
-    assert_eq!(writers(&template, &["SCHEDULES", "QUOTAS"]), ["ManageRole"]);
-    assert_eq!(writers(&template, &["SOURCES"]), ["ManageRole"]);
+    assert_eq!(writers(template, &["KINDS"]), ["ManageRole", "QueueWorkerRole"]);
+    assert_eq!(writers(template, &["SCHEDULES", "QUOTAS"]), ["ManageRole"]);
+    assert_eq!(writers(template, &["SOURCES"]), ["ManageRole"]);
 }

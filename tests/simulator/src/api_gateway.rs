@@ -1,11 +1,11 @@
 //! Selects the function for a request as API Gateway does, from the routes in `template.yaml`.
 
-use std::{fs, sync::LazyLock};
+use std::{cmp::Reverse, sync::LazyLock};
 
 use http::Method;
 use serde_json::Value;
 
-use crate::iam::template;
+use crate::template;
 
 /// The routes of the HTTP API.
 #[derive(Debug)]
@@ -24,10 +24,7 @@ struct GatewayRoute {
 impl HttpApi {
     /// The routes of `template.yaml`.
     pub fn of_template() -> &'static Self {
-        static API: LazyLock<HttpApi> = LazyLock::new(|| {
-            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
-            HttpApi::new(&template(&fs::read_to_string(file).unwrap()))
-        });
+        static API: LazyLock<HttpApi> = LazyLock::new(|| HttpApi::new(template()));
         &API
     }
 
@@ -59,19 +56,13 @@ impl HttpApi {
     /// Resource name of the function that gets a request. A full match has priority over a match
     /// with `{proxy+}`, and that over `$default`
     /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html>).
-    /// Among full matches, that with the fewest variables is the most specific.
+    /// Among equals, the route with the fewest variables is the most specific, then the longest.
     pub fn function(&self, method: &Method, path: &str) -> &str {
         let rank = |route: &GatewayRoute| match &route.key {
-            None => Some((2, 0)),
+            None => Some((2, 0, Reverse(0))),
             Some((of, template)) if of == method && matches(template, path) => {
-                let is_greedy = usize::from(template.contains("{proxy+}"));
-                // Of two greedy routes, the longer one is more specific.
-                let vague = if is_greedy == 1 {
-                    usize::MAX - template.len()
-                } else {
-                    template.matches('{').count()
-                };
-                Some((is_greedy, vague))
+                let is_greedy = i32::from(template.contains("{proxy+}"));
+                Some((is_greedy, template.matches('{').count(), Reverse(template.len())))
             }
             Some(_) => None,
         };
@@ -80,6 +71,7 @@ impl HttpApi {
     }
 }
 
+/// Apart from the functions' own matching, which tests compare with this.
 fn matches(template: &str, path: &str) -> bool {
     let (mut wanted, mut given) = (template.split('/'), path.split('/'));
     loop {

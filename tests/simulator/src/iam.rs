@@ -9,19 +9,18 @@ mod call;
 mod policy;
 mod record;
 
-use std::{fs, sync::LazyLock};
+use std::sync::LazyLock;
 
 pub(crate) use call::SIM;
 pub use call::{Call, ResourceNames};
-pub use policy::{Grant, Policies, template};
+pub use policy::{Grant, Policies};
 pub use record::{RECORD_DIR_VARIABLE, Record};
+
+use crate::template;
 
 /// The policies of `template.yaml`.
 pub fn policies() -> &'static Policies {
-    static POLICIES: LazyLock<Policies> = LazyLock::new(|| {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
-        Policies::of(&template(&fs::read_to_string(file).unwrap()))
-    });
+    static POLICIES: LazyLock<Policies> = LazyLock::new(|| Policies::of(template()));
     &POLICIES
 }
 

@@ -58,6 +58,7 @@ mod sockets;
 mod stack;
 mod stream;
 mod subscriber;
+mod template;
 mod trace;
 
 pub use api_gateway::HttpApi;
@@ -74,4 +75,5 @@ pub use scheduler::{Fate, Occurrence};
 pub use seed::Seed;
 pub use stack::{Checker, Options, Service, Stack, TENANT_SCOPES, Worker};
 pub use subscriber::{ConnectionRefused, Disconnector, Subscriber};
+pub use template::template;
 pub use trace::Trace;

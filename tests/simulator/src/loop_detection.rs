@@ -7,9 +7,9 @@
 //! allows loops (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>). A
 //! refused batch is lost: the redrive policy counts failed receives, and a refusal is not one.
 
-use crate::{DEAD_LETTERS, JOBS, iam};
+use crate::{DEAD_LETTERS, JOBS, template};
 use serde_json::{Value, json};
-use std::{fs, future::Future, sync::LazyLock};
+use std::future::Future;
 
 /// Maximum invocations of a function in one chain of requests.
 const MAX_INVOCATIONS: u32 = 16;
@@ -53,13 +53,9 @@ pub(crate) fn hops(header: Option<&str>) -> u32 {
 
 /// Whether the consumer of a queue has `RecursiveLoop: Allow` in `template.yaml`.
 fn is_allowed(queue: &str) -> bool {
-    static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
-        iam::template(&fs::read_to_string(file).unwrap())
-    });
     let names = [(JOBS, "JobQueue.Arn"), (DEAD_LETTERS, "DeadLetterQueue.Arn")];
     let arn = names.iter().find(|(name, _)| *name == queue).expect("a queue of the template").1;
-    let resources = TEMPLATE["Resources"].as_object().unwrap().values();
+    let resources = template()["Resources"].as_object().unwrap().values();
     let mut fed = resources.map(|resource| &resource["Properties"]).filter(|function| {
         let events = function["Events"].as_object().into_iter().flatten();
         events.into_iter().any(|(_, event)| event["Properties"]["Queue"]["!GetAtt"] == arn)

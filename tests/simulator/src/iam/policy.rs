@@ -1,6 +1,6 @@
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::Call;
 
@@ -42,29 +42,6 @@ impl fmt::Display for Grant {
         let Self { function, sid, action, resource, key } = self;
         write!(f, "{function} {sid}: {action} on {resource}")?;
         key.iter().try_for_each(|key| write!(f, " with {key}"))
-    }
-}
-
-/// A template as JSON. A tag such as `!Ref` becomes an object with one member.
-pub fn template(text: &str) -> Value {
-    plain(yaml_serde::from_str(text).unwrap())
-}
-
-fn plain(yaml: yaml_serde::Value) -> Value {
-    use yaml_serde::Value as Yaml;
-    match yaml {
-        Yaml::Tagged(tagged) => json!({tagged.tag.to_string(): plain(tagged.value)}),
-        Yaml::Sequence(items) => items.into_iter().map(plain).collect(),
-        Yaml::Mapping(members) => {
-            let text = |key: Yaml| key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned);
-            Value::Object(
-                members
-                    .into_iter()
-                    .map(|(key, value)| (text(key), plain(value)))
-                    .collect::<Map<_, _>>(),
-            )
-        }
-        scalar => serde_json::to_value(scalar).unwrap(),
     }
 }
 
