@@ -41,7 +41,9 @@ pub struct App {
     sources: Arc<Sources>,
     quotas: Arc<Quotas>,
     metrics_page: Arc<MetricsPage>,
+    #[from_ref(skip)]
     middleware: ApiMiddleware,
+    #[from_ref(skip)]
     tallies: Tallies,
 }
 
@@ -107,7 +109,7 @@ impl App {
 
     /// Opens the connection to DynamoDB, so that the first request doesn't wait for it.
     pub async fn prime(&self) {
-        warm_up(self.kinds.store.warm_up()).await;
+        warm_up(self.accounts.store.warm_up()).await;
     }
 }
 

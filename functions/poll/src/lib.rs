@@ -17,8 +17,8 @@ use std::{sync::Arc, time::Duration};
 use axum::{Router, extract::FromRef};
 use runtime::{clock::Clock, config::PollConfig, telemetry::Metrics};
 use store::{
-    AccountStore, Clients, CompletionTimeStore, EventStore, JobStore, KindStore, RowStore, Table,
-    Tallies, Throughput, UsageStore, WaitSlots, warm_up,
+    AccountStore, Clients, CompletionTimeStore, EventStore, JobStore, RowStore, Table, Tallies,
+    Throughput, UsageStore, WaitSlots, warm_up,
 };
 use tollgate_http::{ApiMiddleware, Issuer, KeyUsage};
 
@@ -40,10 +40,10 @@ pub struct App {
     rows: Arc<RowStore>,
     usage: Arc<Usage>,
     throughput: Throughput,
+    #[from_ref(skip)]
     middleware: ApiMiddleware,
+    #[from_ref(skip)]
     tallies: Tallies,
-    /// Opens the connection to DynamoDB.
-    kinds: Arc<KindStore>,
 }
 
 impl App {
@@ -80,12 +80,11 @@ impl App {
         Self {
             jobs: Arc::new(jobs),
             events: Arc::new(events),
-            rows: Arc::new(RowStore::new(table.clone())),
+            rows: Arc::new(RowStore::new(table)),
             usage: Arc::new(usage),
             throughput,
             middleware,
             tallies,
-            kinds: Arc::new(KindStore::new(table)),
         }
     }
 
@@ -97,7 +96,7 @@ impl App {
 
     /// Opens the connection to DynamoDB, so that the first request doesn't wait for it.
     pub async fn prime(&self) {
-        warm_up(self.kinds.warm_up()).await;
+        warm_up(self.middleware.accounts.warm_up()).await;
     }
 }
 

@@ -70,6 +70,7 @@ impl Worker {
     #[must_use]
     pub fn new(clients: Clients, config: WorkerConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb(), config.table);
+        let sqs = clients.sqs();
         let tallies = Tallies::new(&table, &clock);
         let metrics = tallies.counters.count(metrics);
         // Event counts are not written to CloudWatch.
@@ -90,8 +91,8 @@ impl Worker {
             rows: RowStore::new(table.clone()),
             schedules: ScheduleStore::new(table.clone()),
             slots: SlotStore::new(table),
-            queue: JobQueue::new(clients.sqs(), config.queue_url),
-            dead_letters: JobQueue::new(clients.sqs(), config.dead_letter_queue_url),
+            queue: JobQueue::new(sqs.clone(), config.queue_url),
+            dead_letters: JobQueue::new(sqs, config.dead_letter_queue_url),
             targets: Targets::new(config.allow_private_targets),
             recent_queues: RecentQueues::default(),
             max_running: config.max_running,
@@ -109,6 +110,6 @@ impl Worker {
 
     /// Opens the connection to DynamoDB, so that the first batch doesn't wait for it.
     pub async fn prime(&self) {
-        warm_up(self.kinds.warm_up()).await;
+        warm_up(self.accounts.warm_up()).await;
     }
 }

@@ -70,13 +70,14 @@ impl Checker {
     #[must_use]
     pub fn new(clients: Clients, config: QuotaCheckConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb(), config.table);
+        let cloudwatch = clients.cloudwatch();
         let tallies = Tallies::new(&table, &clock);
         let metrics = tallies.counters.count(metrics);
         let accounts = Arc::new(AccountStore::new(table.clone()));
         let (throughput, queue) =
             (tallies.rates.clone(), JobQueue::new(clients.sqs(), config.queue_url));
         let gauges = GaugePublisher {
-            gauges: Gauges::new(clients.cloudwatch(), config.namespace),
+            gauges: Gauges::new(cloudwatch.clone(), config.namespace),
             queue: queue.clone(),
             clock: clock.clone(),
         };
@@ -92,7 +93,7 @@ impl Checker {
         let collector = Collector {
             sources: SourceStore::new(table.clone()),
             usage: UsageStore::new(table.clone()),
-            cloudwatch: MetricStore::new(clients.cloudwatch()),
+            cloudwatch: MetricStore::new(cloudwatch),
             outbound: Outbound::new(config.allow_private_targets).with_gzip(),
             writes: Semaphore::new(collect::MAX_CONCURRENT_WRITES),
             clock: clock.clone(),

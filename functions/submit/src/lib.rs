@@ -44,7 +44,9 @@ pub struct App {
     events: Arc<Events>,
     usage: Arc<Usage>,
     tickets: Arc<Tickets>,
+    #[from_ref(skip)]
     middleware: ApiMiddleware,
+    #[from_ref(skip)]
     tallies: Tallies,
 }
 
@@ -112,8 +114,8 @@ impl App {
     /// wait for them.
     pub async fn prime(&self) {
         JobRequest::schema();
-        let Jobs { kinds, queue, .. } = &*self.jobs;
-        warm_up(async { tokio::join!(kinds.warm_up(), queue.warm_up()) }).await;
+        let Jobs { accounts, queue, .. } = &*self.jobs;
+        warm_up(async { tokio::join!(accounts.warm_up(), queue.warm_up()) }).await;
     }
 }
 

@@ -67,6 +67,15 @@ impl AccountStore {
         }
     }
 
+    /// Opens a connection to the table. Reads a missing item, the cheapest call that the IAM
+    /// policies of all functions with an account store allow.
+    ///
+    /// # Errors
+    /// Fails when the table can't be read.
+    pub async fn warm_up(&self) -> Result<(), Error> {
+        self.table.get(&Key::no_account(), false).await.map(drop)
+    }
+
     /// Returns an account; the data is at most 8 s old.
     ///
     /// # Errors

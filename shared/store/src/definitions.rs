@@ -52,14 +52,6 @@ impl<S: Serialize + DeserializeOwned> DefinitionStore<S> {
         Self { table, partition, noun, spec: PhantomData }
     }
 
-    /// Reads a missing item: the cheapest call that every function's IAM policy allows.
-    pub async fn warm_up(&self) -> Result<(), Error> {
-        self.table
-            .get(&Key { pk: self.partition.to_owned(), sk: "-".to_owned() }, false)
-            .await
-            .map(drop)
-    }
-
     pub async fn find(&self, name: &Name) -> Result<Option<Definition<S>>, Error> {
         let item = self.table.get(&Key::definition(self.partition, name), true).await?;
         item.map(|item| self.read(item)).transpose()

@@ -72,6 +72,11 @@ impl Key {
         Self::new(format!("ACCOUNT#{account}"), "PROFILE")
     }
 
+    /// A key in the partitions of accounts that no item has.
+    pub fn no_account() -> Self {
+        Self::new("ACCOUNT#-", "-")
+    }
+
     pub fn account_in_directory(account: AccountId) -> Self {
         Self::new(ACCOUNTS, account.to_string())
     }

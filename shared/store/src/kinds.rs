@@ -112,15 +112,6 @@ impl KindStore {
         Self { items: DefinitionStore::new(table, KINDS, "a kind"), known: Cache::new(CACHE_TTL) }
     }
 
-    /// Opens a connection to the table with the cheapest call that every function's IAM policy
-    /// allows.
-    ///
-    /// # Errors
-    /// Fails when the table can't be read.
-    pub async fn warm_up(&self) -> Result<(), Error> {
-        self.items.warm_up().await
-    }
-
     /// Returns a kind, cached for 5 s, or for one minute while the table can't be read. Missing
     /// kinds are not cached, so that a new kind is usable immediately. Tollgate's own kinds need no
     /// read.
