@@ -38,9 +38,7 @@ pub async fn create(
     query.reject_unknown()?;
     let now = accounts.clock.now();
     let violations = new.violations(now);
-    if !violations.is_empty() {
-        return Err(Problem::InvalidBody(violations).into());
-    }
+    Problem::check_body(violations)?;
     if accounts.store.get_consistent(account).await?.is_none() {
         return Err(Problem::NotFound.into());
     }

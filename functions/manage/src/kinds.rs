@@ -40,9 +40,7 @@ impl Definition for Kinds {
             return Err(Problem::InvalidParameter { name: "name", detail }.into());
         }
         let violations = violations(&spec, self.timing);
-        if !violations.is_empty() {
-            return Err(Problem::InvalidBody(violations).into());
-        }
+        Problem::check_body(violations)?;
         let (kind, new) = self.store.put(name, &spec, &version(), self.clock.now()).await?;
         Ok((KindBody::from(kind), new))
     }

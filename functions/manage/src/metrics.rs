@@ -54,29 +54,29 @@ impl MetricsPage {
     /// Reads all metrics: four queries for totals and two each for quotas and sources, plus one per
     /// megabyte of definitions.
     ///
-    /// `of` is the account whose names are visible, in addition to those of no account; `None`
+    /// `viewer` is the account whose names are visible, in addition to those of no account; `None`
     /// shows all.
-    async fn read(&self, of: Option<AccountId>) -> Result<Page, Error> {
-        let is_seen =
-            |account: Option<AccountId>| of.is_none() || account.is_none() || account == of;
-        let (totals, quotas, mut standings, sources) = tokio::try_join!(
+    async fn read(&self, viewer: Option<AccountId>) -> Result<Page, Error> {
+        let is_visible =
+            |account: Option<AccountId>| viewer.is_none() || account.is_none() || account == viewer;
+        let (totals, quotas, mut states, sources) = tokio::try_join!(
             self.tallies.counters.totals(),
             self.quotas.all(),
             self.quotas.states(),
             self.sources.all()
         )?;
         let mut page = totals.into_page();
-        if of.is_some() {
+        if viewer.is_some() {
             page.merge_label(&registry::USAGE, "service");
         }
-        for quota in quotas.into_iter().filter(|quota| is_seen(quota.spec.account)) {
+        for quota in quotas.into_iter().filter(|quota| is_visible(quota.spec.account)) {
             // A quota whose state can't be decoded is omitted here and logged by every evaluation.
-            if let Some(Ok(known)) = standings.remove(quota.name.as_str()) {
-                add_quota(&mut page, quota.name.as_str(), &known.state);
+            if let Some(Ok(stored)) = states.remove(quota.name.as_str()) {
+                add_quota(&mut page, quota.name.as_str(), &stored.state);
             }
         }
         for (source, state) in sources {
-            if state.lineage == source.generation && is_seen(source.spec.account()) {
+            if state.lineage == source.generation && is_visible(source.spec.account()) {
                 add_source(&mut page, source.name.as_str(), &state);
             }
         }
@@ -86,10 +86,10 @@ impl MetricsPage {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a handful of thresholds and mails")]
-fn add_quota(page: &mut Page, quota: &str, standing: &QuotaState) {
-    page.set_gauge(&registry::QUOTA_UTILIZATION, &[quota], standing.percent() / 100.0);
-    page.set_gauge(&registry::QUOTA_THRESHOLDS, &[quota], standing.current.alerts.len() as f64);
-    page.set_gauge(&registry::QUOTA_MAILS, &[quota], standing.mails_failing() as f64);
+fn add_quota(page: &mut Page, quota: &str, state: &QuotaState) {
+    page.set_gauge(&registry::QUOTA_UTILIZATION, &[quota], state.percent() / 100.0);
+    page.set_gauge(&registry::QUOTA_THRESHOLDS, &[quota], state.current.alerts.len() as f64);
+    page.set_gauge(&registry::QUOTA_MAILS, &[quota], state.mails_failing() as f64);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "times of this era")]

@@ -32,9 +32,7 @@ impl Definition for Quotas {
         let now = self.clock.now();
         let mut violations = spec.violations();
         violations.extend(unknown_account(&self.accounts, spec.account, now).await?);
-        if !violations.is_empty() {
-            return Err(Problem::InvalidBody(violations).into());
-        }
+        Problem::check_body(violations)?;
         let (quota, new) = self.store.put(name, &spec, &version(), now).await?;
         let state = if new { None } else { self.store.state(name).await? };
         let state = state.map(|stored| stored.state);

@@ -35,9 +35,7 @@ impl Definition for Schedules {
         JsonBody { value: spec, json, .. }: JsonBody<ScheduleSpec>,
     ) -> Result<(ScheduleBody, bool), ApiError> {
         let violations = self.violations(&spec, &json["job"]["payload"]).await?;
-        if !violations.is_empty() {
-            return Err(Problem::InvalidBody(violations).into());
-        }
+        Problem::check_body(violations)?;
         let (schedule, new) = self.define(name, &spec).await?;
         Ok((ScheduleBody::from(schedule), new))
     }

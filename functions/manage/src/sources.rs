@@ -36,9 +36,7 @@ impl Definition for Sources {
         let now = self.clock.now();
         let mut violations = spec.violations();
         violations.extend(unknown_account(&self.accounts, spec.account(), now).await?);
-        if !violations.is_empty() {
-            return Err(Problem::InvalidBody(violations).into());
-        }
+        Problem::check_body(violations)?;
         let (source, new) = self.store.put(name, &spec, &version(), now).await?;
         let state = match new {
             true => SourceState::default(),

@@ -14,11 +14,7 @@ use crate::jobs::{Jobs, read_job};
     get, path = "/v1/jobs/{id}/attempts", tag = "jobs", operation_id = "listAttempts",
     params(
         ("id" = parameter::JobId, Path, description = "The token"),
-        (
-            "account" = Option<parameter::AccountId>, Query,
-            description = "The job's account; defaults to the key's account. Others require \
-                `admin`."
-        ),
+        parameter::JobAccount,
     ),
     responses((status = 200, description = "The attempts", body = Attempts)),
 )]

@@ -32,11 +32,7 @@ use crate::{
     get, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "getJob",
     params(
         ("id" = parameter::JobId, Path, description = "The token"),
-        (
-            "account" = Option<parameter::AccountId>, Query,
-            description = "The job's account; defaults to the key's account. Others require \
-                `admin`."
-        ),
+        parameter::JobAccount,
         parameter::IfNoneMatch,
         parameter::PreferWait,
     ),

@@ -23,14 +23,7 @@ pub use read::{Jobs, read_job};
             description = "Only jobs with this status"
         ),
         ("kind" = Option<model::name::Name>, Query, description = "Only jobs of this kind"),
-        (
-            "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
-            description = "Maximum number of items; defaults to 20"
-        ),
-        (
-            "cursor" = Option<parameter::Cursor>, Query,
-            description = "The `next_cursor` of the previous page"
-        ),
+        parameter::Paging,
         (
             "account" = Option<parameter::AccountId>, Query,
             description = "The jobs' account; defaults to the key's account. Others require \

@@ -16,14 +16,7 @@ use tollgate_http::{ApiError, Caller, PathParam, Query};
     get, path = "/v1/tables/{table}/rows", tag = "tables", operation_id = "listRows",
     params(
         ("table" = Identifier, Path, description = "The table's name, case-sensitive"),
-        (
-            "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
-            description = "Maximum number of items; defaults to 20"
-        ),
-        (
-            "cursor" = Option<parameter::Cursor>, Query,
-            description = "The `next_cursor` of the previous page"
-        ),
+        parameter::Paging,
         (
             "account" = Option<parameter::AccountId>, Query,
             description = "The table's account; defaults to the key's account. Others require \

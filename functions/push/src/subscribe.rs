@@ -57,7 +57,8 @@ fn validate(accounts: &BTreeSet<AccountId>, after: Option<&str>) -> Result<ReadF
         violations.push(Violation::new("/after", error.to_string()));
         ReadFrom::Oldest
     });
-    if violations.is_empty() { Ok(start) } else { Err(Problem::InvalidBody(violations)) }
+    Problem::check_body(violations)?;
+    Ok(start)
 }
 
 async fn start_cursor(

@@ -34,11 +34,7 @@ use crate::{
     delete, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "cancelJob",
     params(
         ("id" = parameter::JobId, Path, description = "The token"),
-        (
-            "account" = Option<parameter::AccountId>, Query,
-            description = "The job's account; defaults to the key's account. Others require \
-                `admin`."
-        ),
+        parameter::JobAccount,
         parameter::Traceparent,
     ),
     responses(

@@ -29,11 +29,7 @@ use requeue::requeue;
     post, path = "/v1/jobs/{id}/retry", tag = "jobs", operation_id = "retryJob",
     params(
         ("id" = parameter::JobId, Path, description = "The token"),
-        (
-            "account" = Option<parameter::AccountId>, Query,
-            description = "The job's account; defaults to the key's account. Others require \
-                `admin`."
-        ),
+        parameter::JobAccount,
         parameter::Traceparent,
     ),
     responses(

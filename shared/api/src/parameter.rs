@@ -80,6 +80,15 @@ pub struct Paging {
     pub cursor: Option<String>,
 }
 
+/// `account` of operations on a job.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct JobAccount {
+    /// The job's account; defaults to the key's account. Others require `admin`.
+    #[param(value_type = Option<AccountId>)]
+    pub account: Option<String>,
+}
+
 /// `account` of lists of all accounts.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -72,6 +72,12 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// # Errors
+    /// [`InvalidBody`](Self::InvalidBody) if there are violations.
+    pub fn check_body(violations: Vec<Violation>) -> Result<(), Self> {
+        if violations.is_empty() { Ok(()) } else { Err(Self::InvalidBody(violations)) }
+    }
+
     /// The part of `type` after `urn:tollgate:problem:`.
     #[must_use]
     pub const fn slug(&self) -> &'static str {

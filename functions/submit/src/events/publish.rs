@@ -61,9 +61,7 @@ pub async fn publish_event(
 ) -> Result<Response, ApiError> {
     check_quota(&events.idempotency, caller, account, idempotency, events.clock.now()).await?;
     let violations = event.violations();
-    if !violations.is_empty() {
-        return Err(Problem::InvalidBody(violations).into());
-    }
+    Problem::check_body(violations)?;
     let default_source = || caller.0.name().chars().take(MAX_SOURCE_LENGTH).collect();
     let content = Content::data(event.data, event.source.unwrap_or_else(default_source));
     let (id, replayed) = match idempotency {
