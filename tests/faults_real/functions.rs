@@ -19,7 +19,10 @@ impl Functions {
             let configuration = stack().emulator(Method::GET, &path(function), None).await;
             all.push(configuration["Environment"]["Variables"].as_object().unwrap().clone());
         }
-        Self(all)
+        let functions = Self(all);
+        // A missing name fails here, since the proxy's panics look like an outage of AWS.
+        functions.names();
+        functions
     }
 
     /// Sets the AWS endpoint of each function.
@@ -39,7 +42,7 @@ impl Functions {
 
     fn variable(&self, function: &str, name: &str) -> &str {
         let n = FUNCTIONS.iter().position(|known| *known == function).unwrap();
-        self.0[n][name].as_str().unwrap()
+        self.0[n][name].as_str().unwrap_or_else(|| panic!("{function} has no {name}"))
     }
 
     /// Names of the stack's resources, to check the functions' policies.
