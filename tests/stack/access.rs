@@ -66,11 +66,11 @@ fn placeholder_values(before: &str, world: &Fixture) -> (String, &'static str, b
         "accounts" => (world.tenant.clone(), "acc_01kagzwy00e40r2081040g2081", true),
         "keys" => (world.spare_key.clone(), "key_01kagzwy00ec1r60r30c1g60r3", true),
         "jobs" | "poll" => (world.job.clone(), "job_01kagzwy00e81840g2081040g2", true),
-        "quotas" => ("s3cret-quota".to_owned(), "nobodys", true),
-        "schedules" => ("nightly".to_owned(), "nobodys", true),
-        "sources" => ("s3cret-source".to_owned(), "nobodys", true),
-        "kinds" => ("echo".to_owned(), "nobodys", false),
-        "tables" => ("users".to_owned(), "nobodys", false),
+        "quotas" => ("s3cret-quota".to_owned(), "unknown", true),
+        "schedules" => ("nightly".to_owned(), "unknown", true),
+        "sources" => ("s3cret-source".to_owned(), "unknown", true),
+        "kinds" => ("echo".to_owned(), "unknown", false),
+        "tables" => ("users".to_owned(), "unknown", false),
         _ => panic!("no values for the placeholder after {before:?}"),
     }
 }
@@ -165,20 +165,21 @@ impl Fixture {
     /// The path with the tenant's resources, the path with resources that do not exist, and whether
     /// the existence of the tenant's ones is confidential.
     fn paths(&self, template: &str) -> (String, String, bool) {
-        let (mut theirs, mut nobodys, mut hidden, mut before) = (Vec::new(), Vec::new(), false, "");
+        let (mut theirs, mut unknowns, mut hidden, mut before) =
+            (Vec::new(), Vec::new(), false, "");
         for part in template.split('/') {
             if part.starts_with('{') {
-                let (their, nobody, own) = placeholder_values(before, self);
+                let (their, unknown, own) = placeholder_values(before, self);
                 theirs.push(their);
-                nobodys.push(nobody.to_owned());
+                unknowns.push(unknown.to_owned());
                 hidden |= own;
             } else {
                 theirs.push(part.to_owned());
-                nobodys.push(part.to_owned());
+                unknowns.push(part.to_owned());
                 before = part;
             }
         }
-        (theirs.join("/"), nobodys.join("/"), hidden)
+        (theirs.join("/"), unknowns.join("/"), hidden)
     }
 
     fn assert_no_leak(&self, answer: &ApiResponse, what: &str) {
@@ -217,11 +218,11 @@ impl Operation {
         let guessed = format!("{}{}", &good[..good.len() - 64], "0".repeat(64));
         tokio::time::sleep(2 * SECOND).await;
         for (who, key) in [
-            ("nobody", ""),
+            ("no key", ""),
             ("an expired key", &expired),
             ("a revoked key", &revoked),
             ("a guessed secret", &guessed),
-            ("no key", "tg_x"),
+            ("a malformed key", "tg_x"),
             ("a token", "e30.e30.e30"),
         ] {
             let status = self.call(&world.client(key), path).await.status;
@@ -246,9 +247,9 @@ impl Operation {
         let stranger = world.account().await;
         let client = world.client(&world.key(&stranger, json!({"scopes": scopes})).await.1);
         let what = format!("{} {} to a stranger", self.method, self.path);
-        let (theirs, nobodys, hidden) = world.paths(&self.path);
+        let (theirs, unknowns, hidden) = world.paths(&self.path);
         let (answer, of_nothing) =
-            (self.call(&client, &theirs).await, self.call(&client, &nobodys).await);
+            (self.call(&client, &theirs).await, self.call(&client, &unknowns).await);
         world.assert_no_leak(&answer, &what);
         if self.needs == RequiredAccess::Scope(Scope::Admin) {
             assert_eq!((answer.status, of_nothing.status), (403, 403), "{what}");

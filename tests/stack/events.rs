@@ -172,19 +172,19 @@ async fn accounts_read_own_events_and_the_operator_any() {
     let key = stack.create_account_key(&[Scope::EventsRead]).await;
     let (stranger, mine) = (stack.client(&key), stack.tenant_account());
     let theirs: AccountId = key.parse::<model::account::ApiKey>().unwrap().account;
-    let nobody: AccountId = model::id::generate(stack.now(), rand::random());
+    let unknown: AccountId = model::id::generate(stack.now(), rand::random());
 
     assert_eq!(publish(&stranger, theirs, json!(1)).await.problem_type(), "missing-scope");
-    for account in [theirs, nobody] {
+    for account in [theirs, unknown] {
         assert_eq!(publish(&tenant, account, json!(1)).await.problem_type(), "not-found");
         assert_eq!(
             tenant.get(&format!("/v1/events?account={account}")).await.problem_type(),
             "not-found"
         );
     }
-    assert_eq!(publish(&operator, nobody, json!(1)).await.problem_type(), "not-found");
+    assert_eq!(publish(&operator, unknown, json!(1)).await.problem_type(), "not-found");
     assert_eq!(
-        operator.get(&format!("/v1/events?account={nobody}")).await.problem_type(),
+        operator.get(&format!("/v1/events?account={unknown}")).await.problem_type(),
         "not-found"
     );
 

@@ -118,14 +118,14 @@ async fn expired_key_is_refused() {
 async fn unknown_account_or_key_is_not_found() {
     let stack = Stack::new().await;
     let operator = stack.operator();
-    let nobody = "/v1/accounts/acc_01kagzwy00e40r2081040g2081/keys";
+    let unknown = "/v1/accounts/acc_01kagzwy00e40r2081040g2081/keys";
     let body = Some(json!({"name": "x", "scopes": ["jobs:read"]}));
-    assert_eq!(operator.send(Method::POST, nobody, body).await.status, 404);
-    assert_eq!(operator.get(nobody).await.status, 404);
+    assert_eq!(operator.send(Method::POST, unknown, body).await.status, 404);
+    assert_eq!(operator.get(unknown).await.status, 404);
     assert_eq!(revoke(&operator, &stack, "key_01kagzwy00ec1r60r30c1g60r3").await, 404);
     assert_eq!(revoke(&operator, &stack, "7").await, 400);
     let (id, secret) = create(&stack, json!({})).await;
-    let other = operator.send(Method::DELETE, &format!("{nobody}/{id}"), None).await;
+    let other = operator.send(Method::DELETE, &format!("{unknown}/{id}"), None).await;
     assert_eq!((other.status, stack.client(&secret).get("/v1/jobs").await.status), (404, 200));
 }
 

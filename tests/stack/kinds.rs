@@ -27,8 +27,8 @@ async fn creates_reads_lists_and_deletes_kinds() {
     assert_eq!((again.status, &again.body["created_at"]), (200, &created.body["created_at"]));
     assert_ne!(again.body["updated_at"], created.body["updated_at"]);
 
-    let nobody_special = stack.client(&stack.create_account_key(&[]).await);
-    let read = nobody_special.get("/v1/kinds/user.delete").await;
+    let scopeless = stack.client(&stack.create_account_key(&[]).await);
+    let read = scopeless.get("/v1/kinds/user.delete").await;
     assert_eq!(
         (read.status, &read.body["target"]["headers"]["authorization"]),
         (200, &json!("***"))
@@ -42,10 +42,10 @@ async fn creates_reads_lists_and_deletes_kinds() {
             .map(|kind| kind["name"].as_str().unwrap().into())
             .collect()
     };
-    let first = nobody_special.get("/v1/kinds?limit=1").await;
+    let first = scopeless.get("/v1/kinds?limit=1").await;
     assert_eq!(names(&first), ["echo"]);
     let next = first.body["next_cursor"].as_str().unwrap();
-    let second = nobody_special.get(&format!("/v1/kinds?cursor={next}")).await;
+    let second = scopeless.get(&format!("/v1/kinds?cursor={next}")).await;
     assert_eq!(
         (names(&second), &second.body["next_cursor"]),
         (vec!["user.delete".to_owned()], &Value::Null)

@@ -96,9 +96,9 @@ async fn rejected_requests_are_counted_by_reason() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let mut wanted = BTreeMap::<String, f64>::new();
-    let (nobody, broken) = (stack.client(""), b"{".to_vec());
+    let (keyless, broken) = (stack.client(""), b"{".to_vec());
     let answers = [
-        nobody.get("/v1/jobs").await,
+        keyless.get("/v1/jobs").await,
         tenant.get("/v1/jobs/job_x").await,
         tenant.get("/metrics").await,
         tenant.get("/nowhere/1").await,

@@ -12,13 +12,13 @@ const JSON: Option<&str> = Some("application/json");
 async fn checks_run_in_the_documented_order() {
     let stack = Stack::new().await;
     let large = vec![b'{'; 256 * 1024 + 1];
-    let (nobody, reader) = (stack.client(""), stack.client(&stack.create_account_key(&[]).await));
+    let (keyless, reader) = (stack.client(""), stack.client(&stack.create_account_key(&[]).await));
     let tenant = stack.tenant();
 
     let rungs = [
-        nobody.send_raw(Method::POST, "/v1/nothing", None, large.clone()).await,
-        nobody.send_raw(Method::PUT, "/v1/jobs", None, large.clone()).await,
-        nobody.send_raw(Method::POST, "/v1/jobs", None, large.clone()).await,
+        keyless.send_raw(Method::POST, "/v1/nothing", None, large.clone()).await,
+        keyless.send_raw(Method::PUT, "/v1/jobs", None, large.clone()).await,
+        keyless.send_raw(Method::POST, "/v1/jobs", None, large.clone()).await,
         reader.send_raw(Method::POST, "/v1/jobs", None, large.clone()).await,
         tenant.send_raw(Method::POST, "/v1/jobs", None, large).await,
         tenant.send_raw(Method::POST, "/v1/jobs", None, b"{".to_vec()).await,

@@ -64,7 +64,7 @@ async fn reports_all_violations() {
     let stack = Stack::new().await;
     let strict = json!({"type": "object", "properties": {"n": {"type": "integer"}}});
     stack.define("strict", json!({"schema": strict, "target": {"type": "echo"}})).await;
-    let nobody = "acc_01kagzwy00e40r2081040g2081";
+    let unknown = "acc_01kagzwy00e40r2081040g2081";
     let mut shown = Vec::new();
     for bad in [
         json!({}),
@@ -73,7 +73,7 @@ async fn reports_all_violations() {
             "account": "x", "enabled": "yes", "more": 1,
         }),
         json!({
-            "expression": "cron(0 4 * * *)", "timezone": "CEST", "account": nobody,
+            "expression": "cron(0 4 * * *)", "timezone": "CEST", "account": unknown,
             "job": {"kind": "nothing-like-it", "payload": 1},
         }),
         json!({

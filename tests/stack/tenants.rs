@@ -12,8 +12,8 @@ async fn job_of_another_account_is_not_found() {
     let stranger =
         stack.client(&stack.create_account_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
     let theirs = stranger.job(&id).await;
-    let nobodys = stranger.job("job_01kagzwy00e81840g2081040g2").await;
-    assert_eq!((theirs.status, &theirs.body["detail"]), (404, &nobodys.body["detail"]));
+    let unknown = stranger.job("job_01kagzwy00e81840g2081040g2").await;
+    assert_eq!((theirs.status, &theirs.body["detail"]), (404, &unknown.body["detail"]));
     assert_eq!(stranger.get(&format!("/v1/jobs/{id}/attempts")).await.status, 404);
     assert_eq!(stranger.get("/v1/jobs").await.body["items"], json!([]));
 }
@@ -44,8 +44,9 @@ async fn only_admin_acts_for_other_accounts() {
         "missing-scope"
     );
     assert_eq!(stranger.get(&path).await.problem_type(), "missing-scope");
-    let nobody = json!({"kind": "echo", "payload": 1, "account": "acc_01kagzwy00e40r2081040g2081"});
-    let refused = stack.operator().send(Method::POST, "/v1/jobs", Some(nobody)).await;
+    let unknown =
+        json!({"kind": "echo", "payload": 1, "account": "acc_01kagzwy00e40r2081040g2081"});
+    let refused = stack.operator().send(Method::POST, "/v1/jobs", Some(unknown)).await;
     assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (422, &json!("/account")));
 }
 

@@ -113,14 +113,14 @@ async fn invalid_tokens_are_refused() {
     let (body, signature) = good.rsplit_once('.').unwrap();
     let other = Signer::p256("one");
     let modulus = world.key.jwk()["n"].as_str().unwrap().to_owned();
-    let nobody = "acc_01kagzwy00e40r2081040g2081".parse().unwrap();
+    let unknown = "acc_01kagzwy00e40r2081040g2081".parse().unwrap();
     for (why, token) in [
         ("audience", said(json!({"aud": "another"}))),
         ("issuer", said(json!({"iss": "https://another.example"}))),
         ("over", said(json!({"exp": now - 31}))),
         ("early", said(json!({"nbf": now + 40}))),
         ("no account", said(json!({"sub": "ada"}))),
-        ("nobody's", world.key.token(&world.claims_of(nobody))),
+        ("of an unknown account", world.key.token(&world.claims_of(unknown))),
         ("unknown key", Signer::rsa("two").token(&world.claims(json!({})))),
         ("another's signature", other.token(&world.claims(json!({})))),
         (

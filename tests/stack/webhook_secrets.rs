@@ -73,10 +73,10 @@ async fn secrets_of_another_account_are_not_found() {
     assert_eq!(stranger.get(&path(&stack)).await.problem_type(), "not-found");
     assert_eq!(stranger.send(Method::POST, &path(&stack), None).await.problem_type(), "not-found");
     assert_eq!(secrets(&stack.operator(), &stack).await.len(), 1);
-    let nobody = "/v1/accounts/acc_01kagzwy00e40r2081040g2081/webhook-secrets";
+    let unknown = "/v1/accounts/acc_01kagzwy00e40r2081040g2081/webhook-secrets";
     for client in [&stranger, &stack.operator()] {
-        assert_eq!(client.get(nobody).await.status, 404);
-        assert_eq!(client.send(Method::POST, nobody, None).await.status, 404);
+        assert_eq!(client.get(unknown).await.status, 404);
+        assert_eq!(client.send(Method::POST, unknown, None).await.status, 404);
     }
 }
 

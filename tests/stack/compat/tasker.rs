@@ -82,7 +82,7 @@ async fn cancelled_deletion_is_reported_as_failed() {
 #[tokio::test(start_paused = true)]
 async fn refusals_are_plain_text() {
     let stack = stack(None).await;
-    let (nobody, tenant) = (stack.client(""), stack.tenant());
+    let (keyless, tenant) = (stack.client(""), stack.tenant());
     let reader = stack.client(&stack.create_account_key(&[Scope::JobsRead]).await);
     let writer = stack.client(&stack.create_account_key(&[Scope::JobsWrite]).await);
     let path = "/api/user";
@@ -90,7 +90,7 @@ async fn refusals_are_plain_text() {
         client.send_raw(Method::DELETE, path, declared, body.to_vec()).await
     };
     let answers = [
-        ("no key", delete(&nobody, json!({"id": 7})).await),
+        ("no key", delete(&keyless, json!({"id": 7})).await),
         ("a key that may only read", delete(&reader, json!({"id": 7})).await),
         ("a key that may only write", poll(&writer, "job_01kagzwy00e81840g2081040g2").await),
         ("another method", tenant.send(Method::GET, path, None).await),

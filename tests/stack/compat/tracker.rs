@@ -63,13 +63,13 @@ async fn invalid_requests_publish_nothing() {
 
     let key = stack.create_account_key(&[Scope::EventsRead]).await;
     let theirs: AccountId = key.parse::<model::account::ApiKey>().unwrap().account;
-    let nobody: AccountId = model::id::generate(stack.now(), rand::random());
+    let unknown: AccountId = model::id::generate(stack.now(), rand::random());
     for (client, account, status, slug) in [
         (stack.client(""), mine, 401, "unauthenticated"),
         (stack.client(&key), theirs, 403, "missing-scope"),
         (tenant.clone(), theirs, 404, "not-found"),
-        (tenant.clone(), nobody, 404, "not-found"),
-        (stack.operator(), nobody, 404, "not-found"),
+        (tenant.clone(), unknown, 404, "not-found"),
+        (stack.operator(), unknown, 404, "not-found"),
     ] {
         let answer = put(&client, account, "?data=a").await;
         assert_eq!((answer.status, answer.problem_type()), (status, slug));

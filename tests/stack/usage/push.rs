@@ -120,10 +120,10 @@ async fn operator_reports_for_others_and_tenants_for_themselves() {
     let stack = Stack::new().await;
     let (operator, account) = (stack.operator(), stack.tenant_account());
     assert_eq!(report(&operator, &event("1", 5, json!({"account": account}))).await.status, 202);
-    let nobody =
+    let unknown =
         report(&operator, &event("1", 5, json!({"account": "acc_01kagzwy00e40r2081040g2081"})))
             .await;
-    assert_eq!(nobody.body["errors"][0]["pointer"], "/data/account");
+    assert_eq!(unknown.body["errors"][0]["pointer"], "/data/account");
     let stranger =
         stack.client(&stack.create_account_key(&[Scope::UsageRead, Scope::UsageWrite]).await);
     assert_eq!(
